@@ -1,0 +1,49 @@
+"""Run the measurements: `python -m bench`, with `--memory` for the large checkpoint too."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import bench_main_job, data
+from bench.process import ProgramFailedError, machine, use_one_core
+
+# Twenty tensors of 100 MB: a checkpoint of 2 GB, on which streaming by tensor must show.
+LARGE_TENSORS = 20
+LARGE_TENSOR_BYTES = 100_000_000
+
+
+def main() -> int:
+    """Measure and return 0 if every bar holds, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="the best of so many counts")
+    parser.add_argument("--memory", action="store_true", help="the 2 GB checkpoint too (6 GB disk)")
+    parser.add_argument("--folder", type=Path, help="where to work; removed things stay inside it")
+    arguments = parser.parse_args()
+    print(machine())
+    try:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+            bars = _measure(Path(name), arguments.runs, arguments.memory)
+    except (data.MissingDataError, ProgramFailedError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for bar in bars:
+        print(bar)
+    return 0 if all(bar.holds for bar in bars) else 1
+
+
+def _measure(folder: Path, runs: int, memory: bool) -> list[bench_main_job.Bar]:
+    weights = data.minilm_weights()
+    # Read once, so that every run below finds the file in memory.
+    print(f"{weights.name} of all-MiniLM-L6-v2, {len(weights.read_bytes()) / 1e6:.1f} MB, warm")
+    bars = []
+    if memory:
+        bars += bench_main_job.measure_memory(folder, LARGE_TENSORS, LARGE_TENSOR_BYTES)
+    print(f"one core (number {use_one_core()}), best of {runs}:")
+    return bars + bench_main_job.measure_speed(folder, weights, runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+// Decoding of an entry through the chain of its bases, block by block.
+#ifndef MH_CHAIN_CHAIN_DECODE_H_
+#define MH_CHAIN_CHAIN_DECODE_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "mh/pack/pack_reader.h"
+
+namespace mh {
+
+struct Link {
+  std::shared_ptr<const PackReader> pack;
+  size_t index = 0;
+};
+
+// What to decode: rows [row_begin, row_end) of the first dimension (all if there is no end), the
+// leading `planes` bytes of each element (0: all).
+struct DecodeRequest {
+  int planes = 0;
+  uint64_t row_begin = 0;
+  std::optional<uint64_t> row_end;
+  int threads = 1;
+};
+
+// Decodes chain[0], whose base is chain[1] and so on to an entry without one, into `out`, which
+// must have the length of the rows asked for. Low-order bytes that were not asked for are zero.
+// Each block runs through the whole chain while it is in the cache; blocks are shared among
+// threads. Returns the bytes of payloads read. After an error the content of `out` is undefined.
+// Memory: 4 blocks per thread besides the tables of the chain's entries.
+// kUsage: the call is malformed; kCorruption: a chain that does not fit together, or damage.
+Result<uint64_t> DecodeChain(std::span<const Link> chain, const DecodeRequest& request,
+                             std::span<uint8_t> out);
+
+}  // namespace mh
+
+#endif  // MH_CHAIN_CHAIN_DECODE_H_

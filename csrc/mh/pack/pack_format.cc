@@ -1,0 +1,199 @@
+#include "mh/pack/pack_format.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "mh/base/endian.h"
+
+namespace mh {
+
+size_t Head::ElementsOf(uint64_t block) const {
+  return static_cast<size_t>(std::min(block_elements(), elements() - block * block_elements()));
+}
+
+std::string HexOf(const Id& id) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const uint8_t byte : id) {
+    hex.push_back(kDigits[byte >> 4]);
+    hex.push_back(kDigits[byte & 15]);
+  }
+  return hex;
+}
+
+namespace {
+
+std::string Text(uint64_t n) { return std::to_string(n); }
+
+Status CheckShape(const Head& head) {
+  if (head.shape.size() > kDimsMax) {
+    return Status(Code::kBadShape, Text(head.shape.size()) + " dimensions",
+                  "at most " + Text(kDimsMax));
+  }
+  bool empty = false;
+  for (const uint64_t dim : head.shape) {
+    if (dim > kSizeMax) return Status(Code::kBadShape, "a dimension of " + Text(dim), "< 2^63");
+    empty = empty || dim == 0;
+  }
+  if (empty != (head.raw_bytes == 0)) {
+    return Status(
+        Code::kBadShape,
+        Text(head.raw_bytes) + " bytes for a shape that is " + (empty ? "" : "not ") + "empty",
+        "bytes exactly if no dimension is 0");
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status CheckHead(const Head& head) {
+  const int width = head.type.width;
+  if (width != 1 && width != 2 && width != 4 && width != 8) {
+    return Status(Code::kBadInput, "elements of " + std::to_string(width) + " bytes",
+                  "1, 2, 4 or 8");
+  }
+  if (head.type.kind > ValueKind::kFloat) {
+    return Status(Code::kBadInput, "value kind " + Text(static_cast<uint8_t>(head.type.kind)),
+                  "0 to 2");
+  }
+  if (head.block_log2 < kBlockLog2Min || head.block_log2 > kBlockLog2Max) {
+    return Status(Code::kBadInput, "blocks of 2^" + std::to_string(head.block_log2) + " elements",
+                  "2^8 to 2^20");
+  }
+  if (head.raw_bytes > kSizeMax || head.raw_bytes % static_cast<uint64_t>(width) != 0) {
+    return Status(Code::kBadShape, Text(head.raw_bytes) + " bytes",
+                  "a multiple of " + std::to_string(width) + " below 2^63");
+  }
+  MH_RETURN_IF_ERROR(CheckShape(head));
+  if (head.depth > kDepthMax || (head.depth > 0) != head.is_delta()) {
+    return Status(Code::kBadInput, "depth " + Text(head.depth),
+                  head.is_delta() ? "1 to 65535 in a delta" : "0 without a base");
+  }
+  if (head.is_delta() && head.base == head.id) {
+    return Status(Code::kBadInput, "an entry that stands on itself", "another base");
+  }
+  return Status::Ok();
+}
+
+std::string SerializeHead(const Head& head) {
+  const size_t size = kHeadFixedBytes + 8 * (head.shape.size() + head.segment_bytes.size()) +
+                      (head.is_delta() ? head.base.size() : 0);
+  std::string out;
+  out.reserve(size);
+  Append(&out, static_cast<uint32_t>(size));
+  Append(&out, head.kind);
+  Append(&out, head.dtype_code);
+  Append(&out, static_cast<uint8_t>(head.type.width));
+  Append(&out, static_cast<uint8_t>(head.type.kind));
+  Append(&out, static_cast<uint8_t>(head.scheme));
+  Append(&out, kSchemeVersion);
+  Append(&out, static_cast<uint8_t>(head.block_log2));
+  Append(&out, static_cast<uint8_t>(head.shape.size()));
+  Append(&out, head.depth);
+  Append(&out, head.raw_bytes);
+  Append(&out, head.id);
+  for (const uint64_t dim : head.shape) Append(&out, dim);
+  if (head.is_delta()) Append(&out, head.base);
+  for (const uint64_t bytes : head.segment_bytes) Append(&out, bytes);
+  return out;
+}
+
+Result<Head> ParseHead(Bytes data, size_t* used) {
+  if (data.size() < kHeadFixedBytes) {
+    return Corruption("an entry's head cut short", Text(kHeadFixedBytes) + " bytes at least");
+  }
+  const uint8_t* p = data.data();
+  Head head;
+  const size_t size = Load<uint32_t>(p);
+  head.kind = p[4];
+  head.dtype_code = p[5];
+  head.type.width = p[6];
+  head.type.kind = static_cast<ValueKind>(p[7]);
+  if (p[8] > 1 || p[9] != kSchemeVersion) {
+    return Status(Code::kUnsupportedVersion, "scheme " + Text(p[8]) + " version " + Text(p[9]),
+                  "scheme 0 or 1, version 1");
+  }
+  head.scheme = static_cast<Scheme>(p[8]);
+  head.block_log2 = p[10];
+  const size_t dims = p[11];
+  head.depth = Load<uint32_t>(p + 12);
+  head.raw_bytes = Load<uint64_t>(p + 16);
+  head.id = Load<Id>(p + kHeadPrefixBytes);
+  const size_t width = p[6];
+  const size_t expected = kHeadFixedBytes + 8 * (dims + width) + (head.is_delta() ? 32 : 0);
+  if (size != expected || size > data.size()) {
+    return Corruption("a head of " + Text(size) + " bytes",
+                      Text(expected) + " within " + Text(data.size()));
+  }
+  p += kHeadFixedBytes;
+  for (size_t i = 0; i < dims; i++, p += 8) head.shape.push_back(Load<uint64_t>(p));
+  if (head.is_delta()) {
+    head.base = Load<Id>(p);
+    p += 32;
+  }
+  for (size_t i = 0; i < width; i++, p += 8) head.segment_bytes.push_back(Load<uint64_t>(p));
+  if (const Status status = CheckHead(head); !status.ok()) {
+    return Corruption(status.found(), status.expected());
+  }
+  for (const uint64_t bytes : head.segment_bytes) {
+    if (bytes > head.elements()) {
+      return Corruption("a segment of " + Text(bytes) + " bytes",
+                        "at most one per element, " + Text(head.elements()));
+    }
+  }
+  *used = size;
+  return head;
+}
+
+bool RecordBytes(const Head& head, uint64_t* bytes) {
+  const uint64_t fixed = kHeadFixedBytes + 8 * (head.shape.size() + head.segment_bytes.size()) +
+                         (head.is_delta() ? 32 : 0) + kChecksumBytes;
+  uint64_t cells = 0;
+  return Multiply(head.blocks(), kCellBytes * static_cast<uint64_t>(head.type.width), &cells) &&
+         Add(fixed, cells, bytes);
+}
+
+void AppendCell(const Cell& cell, std::string* out) {
+  Append(out, cell.stored_bytes);
+  Append(out, static_cast<uint8_t>(cell.codec));
+  Append(out, kCodecVersion);
+  Append(out, cell.param);
+  Append(out, uint8_t{0});
+  Append(out, cell.checksum);
+}
+
+Result<std::vector<Cell>> ParseCells(const Head& head, Bytes data) {
+  const uint64_t blocks = head.blocks();
+  std::vector<Cell> cells(data.size() / kCellBytes);
+  for (size_t i = 0; i < cells.size(); i++) {
+    const uint8_t* p = data.data() + i * kCellBytes;
+    const uint64_t segment = i / blocks, block = i % blocks;
+    const std::string where = "segment " + Text(segment) + ", block " + Text(block);
+    Cell& cell = cells[i];
+    cell.stored_bytes = Load<uint32_t>(p);
+    if (p[4] >= kCodecCount || p[5] != kCodecVersion) {
+      return Status(Code::kUnsupportedVersion, "codec " + Text(p[4]) + " version " + Text(p[5]),
+                    "codec 0 to 3, version 1", where);
+    }
+    cell.codec = static_cast<CodecId>(p[4]);
+    cell.param = p[6];
+    cell.checksum = Load<uint64_t>(p + 8);
+    if (p[7] != 0 || (cell.codec != CodecId::kConstant && cell.param != 0)) {
+      return Corruption("a reserved byte is not 0").Within(where);
+    }
+    if (const Status status = CheckCell(cell, head.ElementsOf(block)); !status.ok()) {
+      return status.Within(where);
+    }
+  }
+  for (size_t s = 0; s < head.segment_bytes.size(); s++) {
+    uint64_t sum = 0;  // At most 2^32 times the number of cells, which fits.
+    for (uint64_t b = 0; b < blocks; b++) sum += cells[s * blocks + b].stored_bytes;
+    if (sum != head.segment_bytes[s]) {
+      return Corruption("cells of " + Text(sum) + " bytes in segment " + Text(s),
+                        Text(head.segment_bytes[s]));
+    }
+  }
+  return cells;
+}
+
+}  // namespace mh

@@ -1,0 +1,203 @@
+#include "mh/pack/pack_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "mh/base/endian.h"
+
+namespace mh {
+namespace {
+
+std::string Text(uint64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+Result<std::shared_ptr<const PackReader>> PackReader::Open(const std::string& path) {
+  auto file = InputFile::Open(path);
+  if (!file.ok()) return file.status();
+  std::shared_ptr<PackReader> reader(new PackReader(std::move(file.value())));
+  if (const Status status = reader->Load(); !status.ok()) {
+    return status.where().starts_with(path) ? status : status.Within(path);
+  }
+  return std::shared_ptr<const PackReader>(std::move(reader));
+}
+
+Status PackReader::Load() {
+  const uint64_t size = file_->size();
+  if (size < kPackHeaderBytes + kPackTrailerBytes) {
+    return Corruption("a file of " + Text(size) + " bytes", "a pack, 64 bytes at least");
+  }
+  uint8_t header[kPackHeaderBytes];
+  MH_RETURN_IF_ERROR(file_->ReadAt(0, header));
+  if (std::memcmp(header, kPackMagic, sizeof(kPackMagic)) != 0) {
+    return Corruption("other first bytes", "those of a pack");
+  }
+  const auto version = mh::Load<uint32_t>(header + 8);
+  if (version != kPackVersion) {
+    return Status(Code::kUnsupportedVersion, "pack version " + Text(version), "version 1");
+  }
+  if (mh::Load<uint32_t>(header + 12) != 0) return Corruption("a reserved field is not 0");
+  uint8_t trailer[kPackTrailerBytes];
+  MH_RETURN_IF_ERROR(file_->ReadAt(size - kPackTrailerBytes, trailer));
+  if (std::memcmp(trailer + 40, kPackEndMagic, sizeof(kPackEndMagic)) != 0) {
+    return Corruption("other last bytes", "those of a pack (was it cut short?)");
+  }
+  if (Checksum(trailer, 32) != mh::Load<uint64_t>(trailer + 32)) {
+    return Corruption("the trailer's checksum does not match");
+  }
+  const auto index_offset = mh::Load<uint64_t>(trailer);
+  const auto index_bytes = mh::Load<uint64_t>(trailer + 8);
+  const auto count = mh::Load<uint64_t>(trailer + 16);
+  uint64_t end = 0;
+  if (index_offset < kPackHeaderBytes || !Add(index_offset, index_bytes, &end) ||
+      end != size - kPackTrailerBytes) {
+    return Corruption("an index of " + Text(index_bytes) + " bytes at " + Text(index_offset),
+                      "one that ends where the trailer starts");
+  }
+  // The index lies inside the file, so this much memory is declared by the file's own size.
+  std::vector<uint8_t> index(static_cast<size_t>(index_bytes));
+  MH_RETURN_IF_ERROR(file_->ReadAt(index_offset, index));
+  if (Checksum(index.data(), index.size()) != mh::Load<uint64_t>(trailer + 24)) {
+    return Corruption("the index's checksum does not match");
+  }
+  Sha256 name;
+  name.Update(header, sizeof(header));
+  name.Update(index.data(), index.size());
+  name_ = name.Finish();
+  return ParseIndex(index, count, index_offset);
+}
+
+Status PackReader::ParseIndex(Bytes index, uint64_t count, uint64_t index_offset) {
+  if (count > index.size() / (kIndexFixedBytes + kHeadFixedBytes) || count > UINT32_MAX) {
+    return Corruption(Text(count) + " entries in an index of " + Text(index.size()) + " bytes",
+                      "80 bytes or more for each");
+  }
+  entries_.reserve(static_cast<size_t>(count));
+  uint64_t offset = kPackHeaderBytes;
+  for (uint64_t i = 0; i < count; i++) {
+    const std::string where = "index entry " + Text(i);
+    if (index.size() < kIndexFixedBytes) return Corruption("the index ends early").Within(where);
+    IndexEntry entry;
+    entry.offset = mh::Load<uint64_t>(index.data());
+    entry.record_bytes = mh::Load<uint64_t>(index.data() + 8);
+    entry.record_checksum = mh::Load<uint64_t>(index.data() + 16);
+    index = index.subspan(kIndexFixedBytes);
+    size_t used = 0;
+    auto head = ParseHead(index, &used);
+    if (!head.ok()) return head.status().Within(where);
+    entry.head = std::move(head.value());
+    index = index.subspan(used);
+    uint64_t record_bytes = 0;
+    if (entry.offset != offset || !RecordBytes(entry.head, &record_bytes) ||
+        entry.record_bytes != record_bytes) {
+      return Corruption(
+                 "a record of " + Text(entry.record_bytes) + " bytes at " + Text(entry.offset),
+                 Text(record_bytes) + " at " + Text(offset))
+          .Within(where);
+    }
+    bool fits = Add(offset, entry.record_bytes, &offset);
+    for (const uint64_t bytes : entry.head.segment_bytes) {
+      fits = fits && Add(offset, bytes, &offset);
+      entry.stored_bytes += bytes;
+    }
+    if (!fits || offset > index_offset) {
+      return Corruption("an entry that reaches past the index").Within(where);
+    }
+    entries_.push_back(std::move(entry));
+  }
+  if (!index.empty() || offset != index_offset) {
+    return Corruption("entries end at " + Text(offset) + " and " + Text(index.size()) +
+                          " bytes of index are left",
+                      Text(index_offset) + " and none");
+  }
+  by_id_.resize(entries_.size());
+  std::iota(by_id_.begin(), by_id_.end(), 0u);
+  const auto id = [&](uint32_t i) -> const Id& { return entries_[i].head.id; };
+  std::sort(by_id_.begin(), by_id_.end(), [&](auto a, auto b) { return id(a) < id(b); });
+  for (size_t i = 1; i < by_id_.size(); i++) {
+    if (id(by_id_[i - 1]) == id(by_id_[i])) {
+      return Corruption("two entries of id " + HexOf(id(by_id_[i])), "distinct ids");
+    }
+  }
+  return Status::Ok();
+}
+
+int64_t PackReader::Find(const Id& id) const {
+  const auto it =
+      std::lower_bound(by_id_.begin(), by_id_.end(), id,
+                       [&](uint32_t i, const Id& key) { return entries_[i].head.id < key; });
+  return it != by_id_.end() && entries_[*it].head.id == id ? static_cast<int64_t>(*it) : -1;
+}
+
+std::string PackReader::Where(size_t index) const {
+  return path() + ", entry " + Text(index) + " (" + HexOf(entries_[index].head.id) + ")";
+}
+
+std::string PackReader::CellWhere(size_t index, size_t segment, uint64_t block) const {
+  return Where(index) + ", segment " + Text(segment) + ", block " + Text(block);
+}
+
+Result<EntryTable> PackReader::ReadTable(size_t index) const {
+  const IndexEntry& entry = entries_[index];
+  const Head& head = entry.head;
+  // Its length follows from the head and lies inside the file.
+  std::vector<uint8_t> record(static_cast<size_t>(entry.record_bytes));
+  MH_RETURN_IF_ERROR(file_->ReadAt(entry.offset, record));
+  const size_t body = record.size() - kChecksumBytes;
+  const auto stored = mh::Load<uint64_t>(record.data() + body);
+  if (stored != entry.record_checksum || Checksum(record.data(), body) != stored) {
+    return Corruption("the record's checksum does not match").Within(Where(index));
+  }
+  const std::string expected = SerializeHead(head);
+  if (std::memcmp(record.data(), expected.data(), expected.size()) != 0) {
+    return Corruption("the record's head is not that of the index").Within(Where(index));
+  }
+  auto cells = ParseCells(head, Bytes(record).subspan(expected.size(), body - expected.size()));
+  if (!cells.ok()) return cells.status().Within(Where(index));
+  EntryTable table;
+  table.cells = std::move(cells.value());
+  table.offsets.resize(table.cells.size());
+  uint64_t offset = entry.offset + entry.record_bytes;
+  for (size_t i = 0; i < table.cells.size(); i++) {
+    table.offsets[i] = offset;
+    offset += table.cells[i].stored_bytes;
+  }
+  return table;
+}
+
+Status PackReader::ReadCell(size_t index, const EntryTable& table, size_t segment, uint64_t block,
+                            CodecState* state, std::span<uint8_t> payload,
+                            std::span<uint8_t> out) const {
+  const size_t i =
+      segment * static_cast<size_t>(entries_[index].head.blocks()) + static_cast<size_t>(block);
+  const Cell& cell = table.cells[i];
+  // Raw bytes are read into place.
+  const std::span<uint8_t> target =
+      cell.codec == CodecId::kRaw ? out : payload.first(cell.stored_bytes);
+  MH_RETURN_IF_ERROR(file_->ReadAt(table.offsets[i], target));
+  const Status status = DecodeCell(state, cell, target, out);
+  return status.ok() ? status : status.Within(CellWhere(index, segment, block));
+}
+
+Status PackReader::ReadPayload(size_t index, const EntryTable& table, size_t cell,
+                               std::span<uint8_t> out) const {
+  MH_RETURN_IF_ERROR(file_->ReadAt(table.offsets[cell], out));
+  if (Checksum(out.data(), out.size()) == table.cells[cell].checksum) return Status::Ok();
+  const uint64_t blocks = entries_[index].head.blocks();
+  return Corruption("the checksum does not match")
+      .Within(CellWhere(index, cell / blocks, cell % blocks));
+}
+
+Status PackReader::Verify(size_t index) const {
+  const auto table = ReadTable(index);
+  if (!table.ok()) return table.status();
+  std::vector<uint8_t> payload;
+  for (size_t i = 0; i < table.value().cells.size(); i++) {
+    payload.resize(table.value().cells[i].stored_bytes);
+    MH_RETURN_IF_ERROR(ReadPayload(index, table.value(), i, payload));
+  }
+  return Status::Ok();
+}
+
+}  // namespace mh

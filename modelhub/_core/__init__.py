@@ -1,0 +1,29 @@
+"""The compiled core: packs and the chains of deltas in them.
+
+A *pack* is an immutable file of *entries*; an entry is an array's bytes, stored alone or as a delta
+against its *base*; a *segment* is one byte plane of an entry, most significant first; a *block* is
+a run of elements that can be decoded alone; a *cell* is one segment of one block. The format is
+specified in docs/formats/pack.md. This package alone imports the extension.
+"""
+
+from __future__ import annotations
+
+from modelhub._core._ext import (
+    FORMAT_VERSION,
+    STATUS_KINDS,
+    Entry,
+    PackReader,
+    PackWriter,
+    checksum,
+    decode,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "STATUS_KINDS",
+    "Entry",
+    "PackReader",
+    "PackWriter",
+    "checksum",
+    "decode",
+]

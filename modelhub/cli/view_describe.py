@@ -1,0 +1,251 @@
+"""Lay out the description of a version as a page, or as JSON."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelhub.cli.view_version import version_document
+from modelhub.dlv.describe import Description
+from modelhub.net.summary import Line
+from modelhub.report import human
+from modelhub.report.page import Block, Chart, Charts, Column, Facts, Grid, Lines, Page
+from modelhub.report.text import natural_key, one_line
+
+__all__ = ["describe_document", "describe_page"]
+
+Scalar = str | int | float | bool
+
+# Rows of each part that a page shows unless all is asked for: several parts fit on one screen.
+_NETWORK_LINES = 24
+_ROWS = 12
+
+_SHORT_ID = 16
+
+
+def describe_document(found: Description) -> dict[str, Any]:
+    """Return the description for JSON."""
+    return {
+        **version_document(found.version),
+        "children": found.children,
+        "snapshot": found.snapshot,
+        "snapshot_details": [
+            {
+                "label": s.label,
+                "id": s.id,
+                "logical_bytes": s.logical_bytes,
+                "chosen": s.chosen,
+                "same_as": s.same_as or None,
+            }
+            for s in found.snapshots
+        ],
+        "network": {
+            "id": found.network_id or None,
+            "modules": [
+                {
+                    "depth": line.depth,
+                    "name": line.name,
+                    "repeat": line.repeat,
+                    "tensors": line.tensors,
+                    "parameters": line.values,
+                    "dtype": line.dtype or None,
+                    "shape": line.shape,
+                }
+                for line in found.network
+            ],
+        },
+        "dtypes": [
+            {"dtype": d.dtype, "tensors": d.tensors, "parameters": d.values, "bytes": d.nbytes}
+            for d in found.dtypes
+        ],
+        "tied": found.tied,
+        "held_bytes": found.held_bytes,
+        "files": [
+            {"path": f.path, "size": f.size, "sha256": f.sha256, "associated": f.associated}
+            for f in found.files
+        ],
+        "metadata": found.metadata,
+        "series": found.series,
+        "annotations": [
+            {"key": a.key, "value": a.value, "created": human.iso(a.created_ns)}
+            for a in found.annotations
+        ],
+    }
+
+
+def describe_page(found: Description, *, full: bool) -> Page:
+    """Return the page; unless `full`, long parts are cut with a note."""
+    version = found.version
+    blocks: list[Block] = [
+        _facts(found),
+        Lines(version.message.splitlines() if "\n" in version.message else (), "message"),
+        _snapshots(found, full),
+        _network(found.network, full),
+        _tied(found.tied, full),
+        _metadata(found.metadata, full),
+        _series(found.series),
+        _files(found, full),
+        _annotations(found, full),
+    ]
+    return Page(version.rev, blocks, subtitle=version.id.hex())
+
+
+def _facts(found: Description) -> Facts:
+    version = found.version
+    created = human.date(version.created_ns)
+    message = "" if "\n" in version.message else one_line(version.message)
+    weights = ""
+    if found.snapshot:
+        dtypes = ", ".join(
+            f"{d.dtype} {human.size(d.nbytes)}" if len(found.dtypes) > 1 else d.dtype
+            for d in found.dtypes
+        )
+        weights = f"{human.count(version.values)} parameters in {version.tensors} tensors"
+        weights += f" ({dtypes})" if dtypes else ""
+    held = human.size(found.held_bytes)
+    saved = human.saved(version.logical_bytes, found.held_bytes)
+    return Facts(
+        (
+            ("message", message),
+            ("tags", ", ".join(version.tags)),
+            ("created", f"{created}, {human.age(version.created_ns, time.time_ns())}"),
+            ("author", version.author),
+            ("parents", ", ".join(parent.text for parent in found.parents)),
+            ("children", ", ".join(found.children)),
+            ("weights", weights),
+            ("logical", human.size(version.logical_bytes)),
+            ("stored", f"{held} for all it needs, {saved}"),
+            ("", f"{human.size(version.stored_bytes)} added by its commit"),
+        )
+    )
+
+
+def _cut(rows: Sequence[Any], limit: int, full: bool) -> tuple[Sequence[Any], str]:
+    if full or len(rows) <= limit:
+        return rows, ""
+    return rows[:limit], f"and {len(rows) - limit} more: --full"
+
+
+def _snapshots(found: Description, full: bool) -> Grid:
+    columns = (
+        Column("label", strong=True),
+        Column("id"),
+        Column("size", right=True),
+        Column("", flexible=True),
+    )
+    rows = [
+        (
+            snapshot.label,
+            snapshot.id.hex()[:_SHORT_ID],
+            human.size(snapshot.logical_bytes),
+            ", ".join(
+                part
+                for part in (
+                    "shown here" if snapshot.chosen and len(found.snapshots) > 1 else "",
+                    f"same as {snapshot.same_as}" if snapshot.same_as else "",
+                )
+                if part
+            ),
+        )
+        for snapshot in found.snapshots
+    ]
+    kept, note = _cut(rows, _ROWS, full)
+    return Grid(columns, kept if len(rows) > 1 else (), "snapshots", note)
+
+
+def _network(lines: Sequence[Line], full: bool) -> Grid:
+    """Show as many levels of the module tree as fit; modules carry the counts of what is hidden."""
+    shown = list(lines)
+    if not full:
+        for depth in range(max((line.depth for line in lines), default=0), 0, -1):
+            if len(shown) <= _NETWORK_LINES:
+                break
+            shown = [line for line in shown if line.depth < depth]
+    kept, note = _cut(shown, _NETWORK_LINES, full)
+    if not note and len(shown) < len(lines):
+        note = "deeper levels left out: --full"
+    columns = (
+        Column("module", strong=True),
+        Column("shape"),
+        Column("dtype", priority=2),
+        Column("tensors", right=True, priority=1),
+        Column("parameters", right=True),
+    )
+    rows = [
+        (
+            "  " * line.depth
+            + line.name
+            + (f"  ({line.repeat} alike, one shown)" if line.repeat > 1 else ""),
+            "x".join(map(str, line.shape)) or "scalar" if line.shape is not None else "",
+            line.dtype,
+            "" if line.is_parameter else str(line.tensors),
+            human.count(line.values),
+        )
+        for line in kept
+    ]
+    dim = frozenset(index for index, line in enumerate(kept) if line.is_parameter)
+    return Grid(columns, rows, "network", note, dim)
+
+
+def _tied(tied: Sequence[Sequence[str]], full: bool) -> Lines:
+    kept, note = _cut([" = ".join(group) for group in tied], _ROWS, full)
+    return Lines((*kept, note) if note else kept, "tied tensors")
+
+
+def _metadata(metadata: Mapping[str, Scalar], full: bool) -> Grid:
+    # What the user set comes before what files brought along (config.*, safetensors.*).
+    keys = sorted(metadata, key=lambda key: ("." in key, natural_key(key)))
+    rows = [(key, _scalar(metadata[key])) for key in keys]
+    kept, note = _cut(rows, _ROWS, full)
+    return Grid((Column("", strong=True), Column("", flexible=not full)), kept, "metadata", note)
+
+
+def _scalar(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _series(series: Mapping[str, list[tuple[float, float]]]) -> Charts:
+    charts = []
+    for name in sorted(series):
+        values = [value for _, value in series[name]]
+        finite = [value for value in values if math.isfinite(value)]
+        low, high = (min(finite), max(finite)) if finite else (math.nan, math.nan)
+        facts = (human.number(values[-1]), human.number(low), human.number(high), str(len(values)))
+        charts.append(Chart(name, values, facts))
+    return Charts(charts, ("last", "min", "max", "points"), "metrics")
+
+
+def _files(found: Description, full: bool) -> Grid:
+    columns = (
+        Column("file", strong=True),
+        Column("size", right=True),
+        Column("", priority=1),
+        Column("sha256", flexible=True, priority=2),
+    )
+    rows = [
+        (
+            file.path,
+            human.size(file.size),
+            "associated" if file.associated else "weights",
+            file.sha256.hex() if full else file.sha256.hex()[:_SHORT_ID],
+        )
+        for file in found.files
+    ]
+    kept, note = _cut(rows, _ROWS, full)
+    return Grid(columns, kept, "files", note)
+
+
+def _annotations(found: Description, full: bool) -> Grid:
+    # The number and tags of a version are annotations too; they stand above already.
+    rows = [
+        (note.key, one_line(str(note.value)), human.date(note.created_ns))
+        for note in found.annotations
+        if note.key not in ("sequence", "tag", "untag")
+    ]
+    kept, cut = _cut(rows, _ROWS, full)
+    columns = (Column("", strong=True), Column("", flexible=True), Column("", priority=1))
+    return Grid(columns, kept, "annotations", cut)

@@ -1,0 +1,313 @@
+"""Make a model version out of what is staged, or of arrays in memory.
+
+Order: packs written and synced (files and folder), then one catalog transaction, synced, that
+writes the records. A crash before it leaves garbage for `gc`; when `commit` has returned, the
+version survives power loss.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelhub import ids
+from modelhub.catalog.records import VersionRecord
+from modelhub.dlv import metrics_log, record, stage
+from modelhub.dlv.names import check_label, check_model_name, check_tag
+from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
+from modelhub.dlv.snapshots import Bases, StoredSnapshot, store_file, store_snapshot
+from modelhub.dlv.sources import ArraySource, FileSource, Source, expand
+from modelhub.dlv.state import Repo
+from modelhub.errors import BadInputError, ConflictError, UsageError
+from modelhub.fs import files as fs_files
+from modelhub.net import tree as net_tree
+from modelhub.pas import manifest as manifests
+from modelhub.pas import tree as trees
+from modelhub.pas.manifest import Annotation, Manifest, Scalar, Snapshot
+from modelhub.pas.session import Session
+from modelhub.pas.tree import Tree
+
+__all__ = [
+    "MAIN_LABEL",
+    "CommitResult",
+    "Content",
+    "author_of",
+    "commit",
+    "commit_content",
+    "finish",
+]
+
+# The label of the snapshot made of the staged weights, after those named with --snapshot.
+MAIN_LABEL = "final"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """A new version: its names, sizes in bytes, and what became of its tensors."""
+
+    name: str
+    version: int
+    id: str
+    logical_bytes: int
+    stored_bytes: int
+    snapshots: tuple[str, ...]
+    parents: tuple[str, ...]
+    tensors_new: int
+    tensors_delta: int
+    tensors_known: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a version is made of: snapshots by label in order, associated files, M."""
+
+    snapshots: Sequence[tuple[str, Sequence[Source]]]
+    files: Sequence[FileSource] = ()
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    series: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[Source]:
+        """All sources, in the order in which they are read."""
+        return [source for _, group in self.snapshots for source in group] + list(self.files)
+
+
+def commit(
+    repo: Repo,
+    name: str,
+    *,
+    message: str = "",
+    bases: Sequence[str] = (),
+    metadata: Mapping[str, Scalar] | None = None,
+    tag: str | None = None,
+    snapshots: Sequence[tuple[str, Path]] = (),
+    log: Path | None = None,
+    progress: Progress | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> CommitResult:
+    """Commit the stage and the snapshots named; empties the stage.
+
+    Raises:
+        UsageError: there is nothing to commit.
+        BadInputError: a name, snapshot or log cannot be accepted.
+        ConflictError: a staged file has changed since it was added.
+        NotFoundError: a base does not exist.
+    """
+    staged = [stage.source_of(item) for item in stage.read(repo)]
+    groups: list[tuple[str, Sequence[Source]]] = [
+        (label, expand(path)) for label, path in snapshots
+    ]
+    weights = [source for source in staged if source.has_tensors]
+    if weights:
+        groups.append((MAIN_LABEL, weights))
+    associated = [source for source in staged if not source.has_tensors]
+    series: Mapping[str, list[tuple[float, float]]] = {}
+    if log is not None:
+        series = metrics_log.parse(log)
+        associated += [source for source in expand(log, as_file=True)
+                       if source.path not in {there.path for there in associated}]
+    if not groups and not associated:
+        raise UsageError(
+            "there is nothing to commit",
+            hint="stage files with `modelhub add PATH`, or name one with --snapshot LABEL=PATH",
+        )
+    found: dict[str, Scalar] = {}
+    for source in staged or [s for _, group in groups[-1:] for s in group]:
+        found.update(source.metadata)
+    found.update(metadata or {})
+    content = Content(groups, associated, found, series)
+    result = commit_content(
+        repo, name, content, message=message, bases=bases, tag=tag, progress=progress,
+        on_wait=on_wait,
+    )
+    stage.clear(repo)
+    return result
+
+
+def commit_content(
+    repo: Repo,
+    name: str,
+    content: Content,
+    *,
+    message: str = "",
+    bases: Sequence[str] = (),
+    tag: str | None = None,
+    progress: Progress | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> CommitResult:
+    """Commit sources of any kind; see `commit` for the errors."""
+    begun = time.monotonic()
+    check_model_name(name)
+    if tag is not None:
+        check_tag(tag)
+    _check_labels([label for label, _ in content.snapshots])
+    with repo.writer_lock(on_wait), repo.session() as session:
+        parents = _parents(repo, name, bases)
+        if tag is not None:
+            _check_tag_free(repo, name, tag)
+        step = _counter(content.sources, progress)
+        stored = _store_snapshots(session, content, _base_tree(repo, parents), step)
+        associated = tuple(store_file(session, source, step) for source in content.files)
+        snapshots = tuple(
+            Snapshot(label, snapshot.id, snapshot.tree.logical_bytes)
+            for (label, _), snapshot in zip(content.snapshots, stored, strict=True)
+        )
+        made = Manifest(
+            name=name,
+            created_ns=time.time_ns(),
+            author=author_of(repo),
+            message=message,
+            parents=tuple(parent.id for parent in parents),
+            network=_store_network(session, stored),
+            snapshots=snapshots,
+            files=associated,
+            metadata=dict(content.metadata),
+            series=dict(content.series),
+        )
+        sequence, version_id = finish(repo, session, made, stored, tag)
+        tally, packs = session.tally, session.packs
+        sizes = (fs_files.file_stat(repo.layout.pack_path(p.hex())).st_size for p in packs)
+        stored_bytes = sum(sizes)
+    return CommitResult(
+        name=name,
+        version=sequence,
+        id=version_id.hex(),
+        logical_bytes=record.logical_bytes(made),
+        stored_bytes=stored_bytes,
+        snapshots=tuple(snapshot.label for snapshot in snapshots),
+        parents=tuple(format_rev(parent) for parent in parents),
+        tensors_new=tally.whole,
+        tensors_delta=tally.delta,
+        tensors_known=tally.known,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    for label in labels:
+        check_label(label)
+        if labels.count(label) > 1:
+            raise BadInputError(
+                f"snapshot label {label!r} stands {labels.count(label)} times",
+                expected=f"labels that differ (staged weights are labelled {MAIN_LABEL!r})",
+                kind="duplicate_name",
+            )
+
+
+def _parents(repo: Repo, name: str, bases: Sequence[str]) -> list[VersionRecord]:
+    """Return the bases named, else the newest version of the name, else none."""
+    if bases:
+        found = [resolve(repo, base).version for base in bases]
+        return list({version.id: version for version in found}.values())
+    with repo.catalog.read() as txn:
+        newest = txn.latest(name)
+    return [] if newest is None else [newest]
+
+
+def _check_tag_free(repo: Repo, name: str, tag: str) -> None:
+    with repo.catalog.read() as txn:
+        taken = txn.tag(name, tag) is not None
+    if taken:
+        raise ConflictError(
+            f"tag {tag!r} of {name} is taken",
+            hint=f"choose another, or move it later with `modelhub tag --force {name} {tag}`",
+        )
+
+
+def _base_tree(repo: Repo, parents: Sequence[VersionRecord]) -> Tree | None:
+    for parent in parents:
+        with repo.catalog.read() as txn:
+            best = txn.metadata(parent.id).get("best_snapshot")
+        snapshot = default_snapshot(parent, best)
+        if snapshot is not None:
+            return trees.decode(repo.store.blob(snapshot.tree))
+    return None
+
+
+def _counter(sources: Sequence[Source], progress: Progress | None) -> Callable[[int], None] | None:
+    """Turn steps in bytes into calls of `progress(done, total)`."""
+    if progress is None:
+        return None
+    total = sum(source.size for source in sources)
+    done = 0
+
+    def step(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, total)
+
+    return step
+
+
+def _store_snapshots(
+    session: Session,
+    content: Content,
+    base: Tree | None,
+    step: Callable[[int], None] | None,
+) -> list[StoredSnapshot]:
+    """Store the snapshots in order; each is the base of the next."""
+    stored: list[StoredSnapshot] = []
+    for _, sources in content.snapshots:
+        stored.append(store_snapshot(session, sources, Bases(base), step))
+        base = stored[-1].tree
+    return stored
+
+
+def _store_network(session: Session, stored: Sequence[StoredSnapshot]) -> bytes:
+    """Store N, for now the tensor tree of the last snapshot; empty without weights."""
+    if not stored:
+        return b""
+    rows = [(tensor.name, tensor.dtype, tensor.shape) for tensor in stored[-1].tree.tensors]
+    return session.add_object(ids.NETWORK, net_tree.to_json(net_tree.build(rows)))
+
+
+def author_of(repo: Repo) -> str:
+    """Return who commits: the environment's word, the repository's, else user@host."""
+    named = os.environ.get("MODELHUB_AUTHOR") or repo.config.author
+    if named:
+        return named
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a user id that has no name.
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def finish(
+    repo: Repo,
+    session: Session,
+    made: Manifest,
+    stored: Sequence[StoredSnapshot],
+    tag: str | None,
+) -> tuple[int, bytes]:
+    """Write manifest and annotations, sync the packs, then write the records in one transaction."""
+    version_id = session.add_object(ids.MANIFEST, manifests.encode(made))
+    with repo.catalog.read() as txn:
+        sequence = txn.next_sequence(made.name)
+    # So that an index rebuilt from packs alone finds the same numbers and tags again.
+    notes = [Annotation(version_id, "sequence", sequence, made.created_ns)]
+    if tag is not None:
+        notes.append(Annotation(version_id, "tag", tag, made.created_ns))
+    note_ids = [
+        session.add_object(ids.ANNOTATION, manifests.encode_annotation(note)) for note in notes
+    ]
+    session.seal()
+    with repo.catalog.write() as txn:
+        record.put_places(txn, session.places)
+        for snapshot in stored:
+            record.put_tree(txn, snapshot.id, snapshot.tree)
+        record.put_version(txn, version_id, made, sequence, session.tally.stored_bytes)
+        for note_id, note in zip(note_ids, notes, strict=True):
+            record.put_annotation(txn, note_id, note)
+        if tag is not None:
+            txn.put_tag(made.name, tag, version_id)
+    return sequence, version_id

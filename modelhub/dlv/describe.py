@@ -1,0 +1,167 @@
+"""Gather what is known of one version: a page of facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, TensorRecord, VersionRecord
+from modelhub.dlv.listing import Listed, Parent, listed
+from modelhub.dlv.resolve import resolve
+from modelhub.dlv.state import Repo
+from modelhub.dlv.usage import held_bytes
+from modelhub.net import summary
+from modelhub.net import tree as net_tree
+from modelhub.pas import tree as trees
+from modelhub.pas.tree import Tree
+
+__all__ = ["Description", "DtypeFacts", "FileFacts", "SnapshotFacts", "describe"]
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class DtypeFacts:
+    """The tensors of one dtype in the snapshot described."""
+
+    dtype: str
+    tensors: int
+    values: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFacts:
+    """One snapshot; `same_as` is the label of an earlier one with the same content, or empty."""
+
+    label: str
+    id: bytes
+    logical_bytes: int
+    chosen: bool
+    same_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file of the version: of the snapshot described, or associated (F)."""
+
+    path: str
+    size: int
+    sha256: bytes
+    associated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A version as people want to know it; sizes in bytes.
+
+    `snapshot` is the label that dtypes, tensors and files are those of, empty without weights.
+    `held_bytes` are the stored bytes of all that the version needs, shared or not.
+    """
+
+    version: Listed
+    children: tuple[str, ...]
+    snapshot: str
+    snapshots: tuple[SnapshotFacts, ...]
+    network: tuple[summary.Line, ...]
+    network_id: bytes
+    dtypes: tuple[DtypeFacts, ...]
+    tied: tuple[tuple[str, ...], ...]
+    held_bytes: int
+    files: tuple[FileFacts, ...]
+    metadata: Mapping[str, Scalar]
+    series: Mapping[str, list[tuple[float, float]]]
+    annotations: tuple[AnnotationRecord, ...]
+
+    @property
+    def parents(self) -> tuple[Parent, ...]:
+        """The versions it was made from."""
+        return self.version.parents
+
+
+def describe(repo: Repo, rev: str) -> Description:
+    """Return the facts of a version and of the snapshot that the revision names.
+
+    Raises:
+        NotFoundError: the revision does not exist.
+    """
+    found = resolve(repo, rev)
+    version = found.version
+    manifest = repo.manifest(version.id)
+    records: list[TensorRecord] = []
+    tree: Tree | None = None
+    if found.snapshot is not None:
+        tree = trees.decode(repo.store.blob(found.snapshot.tree))
+    with repo.catalog.read() as txn:
+        facts = listed(txn, version)
+        children = [txn.version(child) for child in txn.children(version.id)]
+        annotations = tuple(txn.annotations(version.id))
+        if found.snapshot is not None:
+            records = list(txn.tensors(found.snapshot.tree))
+    present = sorted(
+        (child for child in children if child is not None), key=lambda child: child.created_ns
+    )
+    return Description(
+        version=facts,
+        children=tuple(f"{child.name}@{child.sequence}" for child in present),
+        snapshot="" if found.snapshot is None else found.snapshot.label,
+        snapshots=_snapshots(version, found.snapshot),
+        network=_network(repo, version),
+        network_id=version.network,
+        dtypes=_dtypes(records),
+        tied=_tied(tree),
+        held_bytes=held_bytes(repo, version),
+        files=tuple(_files(tree, version)),
+        metadata=dict(manifest.metadata),
+        series=dict(manifest.series),
+        annotations=annotations,
+    )
+
+
+def _network(repo: Repo, version: VersionRecord) -> tuple[summary.Line, ...]:
+    if not version.network:
+        return ()
+    return tuple(summary.summarise(net_tree.from_json(repo.store.blob(version.network))))
+
+
+def _snapshots(version: VersionRecord, chosen: SnapshotRecord | None) -> tuple[SnapshotFacts, ...]:
+    first: dict[bytes, str] = {}
+    facts = []
+    for snapshot in version.snapshots:
+        same_as = first.setdefault(snapshot.tree, snapshot.label)
+        facts.append(
+            SnapshotFacts(
+                label=snapshot.label,
+                id=snapshot.tree,
+                logical_bytes=snapshot.logical_bytes,
+                chosen=chosen is not None and snapshot.label == chosen.label,
+                same_as="" if same_as == snapshot.label else same_as,
+            )
+        )
+    return tuple(facts)
+
+
+def _dtypes(records: Iterable[TensorRecord]) -> tuple[DtypeFacts, ...]:
+    totals: dict[str, list[int]] = {}
+    for record in records:
+        total = totals.setdefault(record.dtype, [0, 0, 0])
+        for index, part in enumerate((1, math.prod(record.shape), record.nbytes)):
+            total[index] += part
+    facts = [DtypeFacts(dtype, *total) for dtype, total in totals.items()]
+    return tuple(sorted(facts, key=lambda fact: (-fact.nbytes, fact.dtype)))
+
+
+def _tied(tree: Tree | None) -> tuple[tuple[str, ...], ...]:
+    """Return groups of names on one storage of the file; not what is equal by chance."""
+    names: dict[int, list[str]] = {}
+    for tensor in () if tree is None else tree.tensors:
+        names.setdefault(tensor.storage, []).append(tensor.name)
+    return tuple(tuple(group) for group in names.values() if len(group) > 1)
+
+
+def _files(tree: Tree | None, version: VersionRecord) -> Iterable[FileFacts]:
+    for file in () if tree is None else tree.files:
+        yield FileFacts(file.path, file.size, file.sha256, False)
+    for record in version.files:
+        yield FileFacts(record.path, record.size, record.sha256, True)

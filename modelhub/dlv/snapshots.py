@@ -1,0 +1,121 @@
+"""Store one snapshot: its files, its tensors under names that are unique in it, and its tree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from modelhub import ids
+from modelhub.containers.memory import ArrayFile
+from modelhub.containers.model import Parsed
+from modelhub.dlv.sources import Source
+from modelhub.fs.files import InputFile
+from modelhub.pas import tree as trees
+from modelhub.pas.ingest import Ingested, Progress, ingest
+from modelhub.pas.session import Session
+from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
+
+__all__ = ["Bases", "StoredSnapshot", "store_file", "store_snapshot"]
+
+
+class Bases:
+    """The storages of an earlier snapshot by tensor name: what deltas are tried against."""
+
+    def __init__(self, tree: Tree | None) -> None:
+        self._by_name: dict[str, StoredStorage] = {}
+        if tree is not None:
+            self._by_name = {t.name: tree.storages[t.storage] for t in tree.tensors}
+
+    def find(self, name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
+        """Return the object to try a delta against: same name, dtype and shape."""
+        found = self._by_name.get(name)
+        if found is None or found.dtype != dtype or found.shape != shape:
+            return None
+        return found.id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot as stored: the id of its tree, and the tree."""
+
+    id: bytes
+    tree: Tree
+
+
+def store_file(session: Session, source: Source, progress: Progress | None) -> StoredFile:
+    """Store an associated file F."""
+    with source.open() as file:
+        done = ingest(session, file, source.parse(file), _no_base, progress)
+    return StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind)
+
+
+def _no_base(name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
+    return None
+
+
+def store_snapshot(
+    session: Session, sources: Sequence[Source], bases: Bases, progress: Progress | None
+) -> StoredSnapshot:
+    """Store the files of one snapshot; all are opened and parsed before the first is read."""
+    storages: list[StoredStorage] = []
+    tensors: list[StoredTensor] = []
+    files: list[StoredFile] = []
+    with ExitStack() as stack:
+        opened = [stack.enter_context(source.open()) for source in sources]
+        parsed = [source.parse(file) for source, file in zip(sources, opened, strict=True)]
+        prefixes = _prefixes(sources, parsed)
+        for source, file, structure, prefix in zip(sources, opened, parsed, prefixes, strict=True):
+            done = _ingest(session, file, structure, prefix, bases, progress)
+            files.append(
+                StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind)
+            )
+            tensors += _tensors(structure, prefix, len(storages))
+            storages += done.storages
+    tree = Tree(
+        tuple(sorted(files, key=lambda file: file.path)),
+        tuple(storages),
+        tuple(sorted(tensors, key=lambda tensor: tensor.name)),
+    )
+    return StoredSnapshot(session.add_object(ids.TREE, trees.encode(tree)), tree)
+
+
+def _ingest(
+    session: Session,
+    file: InputFile | ArrayFile,
+    structure: Parsed,
+    prefix: str,
+    bases: Bases,
+    progress: Progress | None,
+) -> Ingested:
+    def find(name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
+        return bases.find(prefix + name, dtype, shape)
+
+    return ingest(session, file, structure, find, progress)
+
+
+def _prefixes(sources: Sequence[Source], parsed: Sequence[Parsed]) -> list[str]:
+    """Choose what keeps tensor names unique: a file that shares a name gets `PATH:` before all.
+
+    Shards of one model share none, so their tensors keep the names the model gave them.
+    """
+    count = Counter(tensor.name for structure in parsed for tensor in structure.tensors)
+    return [
+        f"{source.path}:" if any(count[tensor.name] > 1 for tensor in structure.tensors) else ""
+        for source, structure in zip(sources, parsed, strict=True)
+    ]
+
+
+def _tensors(structure: Parsed, prefix: str, first_storage: int) -> list[StoredTensor]:
+    return [
+        StoredTensor(
+            prefix + tensor.name,
+            first_storage + tensor.storage,
+            tensor.dtype,
+            tuple(tensor.shape),
+            tensor.offset_elements,
+            None if tensor.strides is None else tuple(tensor.strides),
+        )
+        for tensor in structure.tensors
+    ]

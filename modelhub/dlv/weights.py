@@ -1,0 +1,103 @@
+"""Read tensors of a snapshot as arrays: exact, truncated to leading bytes, or a range of rows."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from modelhub.catalog.records import TensorRecord
+from modelhub.dlv.state import Repo
+from modelhub.errors import BadInputError, NotFoundError
+from modelhub.pas import tree as trees
+from modelhub.pas.retrieve import Planes, read_storage, view_of
+from modelhub.pas.tree import StoredStorage, StoredTensor
+from modelhub.tensors.dtypes import by_code
+
+__all__ = ["entries", "matching", "planes_for", "read_tensor", "weights"]
+
+
+def entries(repo: Repo, tree: bytes) -> Iterator[TensorRecord]:
+    """Return the tensors of a snapshot's tree in name order."""
+    with repo.catalog.read() as txn:
+        yield from txn.tensors(tree)
+
+
+def matching(name: str, pattern: str | None) -> bool:
+    """Say whether a tensor's name fits a pattern with `*`, `?` and `[...]`; None fits all."""
+    return pattern is None or fnmatch.fnmatchcase(name, pattern)
+
+
+def planes_for(name: str, planes: Planes) -> int | None:
+    """Return how many leading bytes of each value are asked for; None means all.
+
+    A mapping goes from tensor pattern to bytes; the first pattern that fits counts.
+    """
+    if planes is None or isinstance(planes, int):
+        chosen = planes
+    else:
+        chosen = next((k for pattern, k in planes.items() if matching(name, pattern)), None)
+    if chosen is not None and (isinstance(chosen, bool) or chosen < 1):
+        raise BadInputError(f"planes={chosen!r}", expected="an integer of 1 or more")
+    return chosen
+
+
+def read_tensor(
+    repo: Repo,
+    record: TensorRecord,
+    planes: int | None = None,
+    rows: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Return one tensor, or rows [rows[0], rows[1]) of its first dimension.
+
+    Raises:
+        BadInputError: kind `bad_shape`, the rows are outside the tensor.
+        CorruptionError: a checksum fails.
+    """
+    if rows is not None:
+        size = record.shape[0] if record.shape else -1
+        if not 0 <= rows[0] <= rows[1] <= size:
+            raise BadInputError(
+                f"rows {rows[0]} to {rows[1]}",
+                expected=f"a range inside shape {tuple(record.shape)}",
+                where=record.name,
+                kind="bad_shape",
+            )
+    if record.view is None:
+        storage = StoredStorage(record.id, record.dtype, tuple(record.shape))
+        return read_storage(repo.store, storage, planes=planes, rows=rows).array
+    entry = repo.store.entry(record.id)
+    flat = StoredStorage(record.id, by_code(entry.dtype_code).name, tuple(entry.shape))
+    offset, strides = record.view
+    tensor = StoredTensor(record.name, 0, record.dtype, tuple(record.shape), offset, strides)
+    array = view_of(read_storage(repo.store, flat, planes=planes).array, tensor)
+    return array if rows is None else array[rows[0] : rows[1]]
+
+
+def weights(
+    repo: Repo, tree_id: bytes, *, planes: Planes = None, tensors: str | None = None
+) -> Mapping[str, np.ndarray]:
+    """Return a snapshot's tensors by name; tied tensors share memory.
+
+    Raises:
+        NotFoundError: no tensor fits the pattern.
+        CorruptionError: a checksum fails.
+    """
+    tree = trees.decode(repo.store.blob(tree_id))
+    wanted = [tensor for tensor in tree.tensors if matching(tensor.name, tensors)]
+    if tensors is not None and not wanted:
+        raise NotFoundError(
+            f"no tensor fits {tensors!r}", expected=f"one of {len(tree.tensors)} names"
+        )
+    # Names on one storage read it once, at the finest precision any of them asks for.
+    finest: dict[int, int | None] = {}
+    for tensor in wanted:
+        asked = planes_for(tensor.name, planes)
+        there = finest.get(tensor.storage, 0)
+        finest[tensor.storage] = None if asked is None or there is None else max(asked, there)
+    arrays = {
+        index: read_storage(repo.store, tree.storages[index], planes=k).array
+        for index, k in finest.items()
+    }
+    return {tensor.name: view_of(arrays[tensor.storage], tensor) for tensor in wanted}

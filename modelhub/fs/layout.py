@@ -1,0 +1,83 @@
+"""Name every path of a repository on disk; no other module builds one.
+
+The *root* is the folder that holds `.modelhub`; docs/formats/repository.md says what is inside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelhub.errors import UsageError
+
+__all__ = ["DOT", "Layout", "find_root"]
+
+DOT = ".modelhub"
+_PACK_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one repository; nothing is read or made."""
+
+    root: Path
+
+    @property
+    def dot(self) -> Path:
+        """Return the folder that holds everything ModelHub keeps."""
+        return self.root / DOT
+
+    @property
+    def catalog_dir(self) -> Path:
+        """Return the folder of the catalog, an LMDB environment."""
+        return self.dot / "catalog"
+
+    @property
+    def packs_dir(self) -> Path:
+        """Return the folder of the packs."""
+        return self.dot / "packs"
+
+    @property
+    def staging_dir(self) -> Path:
+        """Return the folder of what the next commit takes."""
+        return self.dot / "staging"
+
+    @property
+    def stage_file(self) -> Path:
+        """Return the file that lists what is staged."""
+        return self.staging_dir / "stage.json"
+
+    @property
+    def config_file(self) -> Path:
+        """Return the file of the settings; `init` writes it last."""
+        return self.dot / "config.toml"
+
+    @property
+    def lock_file(self) -> Path:
+        """Return the file that the one writer locks."""
+        return self.dot / "lock"
+
+    def pack_path(self, name: str) -> Path:
+        """Return the path of a pack by its content name, 64 lower-case hexadecimal digits."""
+        if _PACK_NAME.fullmatch(name) is None:
+            raise UsageError(f"pack name {name!r}", expected="64 lower-case hexadecimal digits")
+        return self.packs_dir / f"{name}.pack"
+
+    def temporary_pack_path(self) -> Path:
+        """Return a fresh path for a pack in the making; `gc` removes what a crash leaves."""
+        return self.packs_dir / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.pack.tmp"
+
+
+def find_root(start: Path) -> Path | None:
+    """Return the nearest folder, `start` or one above it, that holds a repository.
+
+    Symbolic links are not resolved: above a link is the folder that the link lies in.
+    """
+    here = Path(os.path.abspath(start))
+    for folder in (here, *here.parents):
+        if (folder / DOT).is_dir():
+            return folder
+    return None

@@ -1,0 +1,212 @@
+"""Write objects into new packs.
+
+A *session* collects what one commit adds. Objects that are stored already are not written again;
+a tensor is written as a delta where a base is given and that is smaller. `seal` closes the pack in
+hand (written, synced, renamed to its content name, folder synced) so that its objects can serve as
+bases; until the catalog names them they are garbage that `gc` may remove, never a half version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from modelhub import _core, ids
+from modelhub.errors import ModelHubError
+from modelhub.fs import files, seam
+from modelhub.fs.layout import Layout
+from modelhub.pas.store import Place, Store
+from modelhub.tensors.dtypes import by_name
+
+__all__ = ["Session", "Tally"]
+
+# A pack is closed beyond this size, so that rewriting one never needs more than this much room.
+PACK_BYTES_MAX = 1 << 30
+# Small next to the level's speed on planes that hold text or tables; planes of floats use level 1.
+_BLOB_LEVEL = 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a session did: tensors written whole, as deltas, or found stored; bytes added."""
+
+    whole: int = 0
+    delta: int = 0
+    known: int = 0
+    stored_bytes: int = 0
+    new_tensors: set[bytes] = field(default_factory=set)
+
+
+class Session:
+    """Write access for one writer; use as a context manager, `finish` keeps what was written.
+
+    Args:
+        depth_max: The longest chain of deltas that may arise.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        locate: Callable[[bytes], Place | None],
+        *,
+        depth_max: int,
+        threads: int = 0,
+    ) -> None:
+        self._layout = layout
+        self._writer: _core.PackWriter | None = None
+        self._writer_path: Path | None = None
+        self._pending: dict[bytes, int] = {}
+        self.places: dict[bytes, Place] = {}
+        self.packs: list[bytes] = []
+        self.tally = Tally()
+        self._depth_max = depth_max
+        self._outer = locate
+        # Reads what this session has sealed as well as what was there before.
+        self.store = Store(layout, self._find, threads=threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.abort()
+            self._writer = None
+        if kind is not None:
+            # What cannot be removed now is garbage for gc; the first error is the one to report.
+            with contextlib.suppress(ModelHubError):
+                self.discard()
+        self.store.close()
+
+    def _find(self, object_id: bytes) -> Place | None:
+        return self.places.get(object_id) or self._outer(object_id)
+
+    def known(self, object_id: bytes) -> bool:
+        """Say whether the object is stored or about to be."""
+        return object_id in self._pending or self._find(object_id) is not None
+
+    def add_tensor(
+        self,
+        object_id: bytes,
+        dtype: str,
+        shape: tuple[int, ...],
+        data: np.ndarray,
+        base: bytes | None = None,
+    ) -> None:
+        """Store a tensor's raw bytes (uint8, contiguous) unless it is stored already.
+
+        Args:
+            base: An object of the same dtype and shape to try a delta against.
+        """
+        if self.known(object_id):
+            self.tally.known += 1
+            return
+        kind = by_name(dtype)
+        stored, is_delta = self._open().add(
+            object_id,
+            ids.TENSOR,
+            kind.code,
+            kind.width,
+            kind.kind,
+            shape,
+            data,
+            base=self._base(base),
+            threads=self.store.threads,
+        )
+        self._keep(object_id, stored)
+        self.tally.new_tensors.add(object_id)
+        if is_delta:
+            self.tally.delta += 1
+        else:
+            self.tally.whole += 1
+
+    def _base(self, base: bytes | None) -> tuple[bytes, int, np.ndarray] | None:
+        """Decode a base; one that is too deep gives way to the root of its chain.
+
+        A chain's root is a base of depth 0, and in fine-tuning it is nearly as close as its newest
+        descendant, so chains stay bounded without storing every n-th version whole.
+        """
+        if base is None or self._depth_max < 1:
+            return None
+        if base in self._pending:
+            self.seal()
+        depth = self.store.entry(base).depth
+        if depth >= self._depth_max:
+            reader, index = self.store.chain(base)[-1]
+            base, depth = reader.entry(index).id, 0
+        return base, depth, self.store.read(base).data
+
+    def add_object(self, kind: int, data: bytes | memoryview | np.ndarray) -> bytes:
+        """Store opaque bytes of a kind of `ids` and return their id."""
+        object_id = ids.object_id(kind, data)
+        if not self.known(object_id):
+            raw = np.frombuffer(data, np.uint8)
+            unsigned = by_name("uint8")
+            stored, _ = self._open().add(
+                object_id,
+                kind,
+                unsigned.code,
+                unsigned.width,
+                unsigned.kind,
+                (raw.size,),
+                raw,
+                threads=self.store.threads,
+            )
+            self._keep(object_id, stored)
+        return object_id
+
+    def copy(self, reader: _core.PackReader, index: int) -> None:
+        """Take over an entry as it is stored, its checksums verified."""
+        entry = reader.entry(index)
+        self._open().copy(reader, index)
+        self._keep(entry.id, entry.stored_bytes)
+
+    def _open(self) -> _core.PackWriter:
+        if self._writer is None:
+            self._writer_path = self._layout.temporary_pack_path()
+            seam.before("write", self._writer_path)
+            self._writer = _core.PackWriter(str(self._writer_path), level=_BLOB_LEVEL)
+        return self._writer
+
+    def _keep(self, object_id: bytes, stored: int) -> None:
+        assert self._writer is not None
+        self._pending[object_id] = len(self._pending)
+        self.tally.stored_bytes += stored
+        if self._writer.bytes >= PACK_BYTES_MAX:
+            self.seal()
+
+    def seal(self) -> None:
+        """Close the pack in hand, durably, so that its objects can be read."""
+        if self._writer is None or self._writer_path is None:
+            return
+        writer, path = self._writer, self._writer_path
+        seam.before("sync", path)
+        name = writer.finish()
+        self._writer = None
+        self.packs.append(name)
+        final = self._layout.pack_path(name.hex())
+        # Folder and rename reach the disk together, before any record names the pack.
+        files.rename(path, final)
+        files.sync_dir(final.parent)
+        for object_id, index in self._pending.items():
+            self.places[object_id] = Place(name, index)
+        self._pending.clear()
+
+    def discard(self) -> None:
+        """Remove the packs this session sealed; for a commit that failed before its transaction."""
+        self.store.close()
+        for name in self.packs:
+            path = self._layout.pack_path(name.hex())
+            if files.exists(path):
+                files.remove(path)
+        self.packs.clear()

@@ -1,0 +1,171 @@
+"""Read stored objects out of packs.
+
+A *store* finds an object's pack through a *locator* (the catalog's index, or one built by scanning
+packs), follows its *chain* of bases and decodes it. Packs are immutable; a pack that has been
+rewritten meanwhile is found again through the locator, so readers never block a writer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelhub import _core, ids
+from modelhub.errors import CorruptionError, NotFoundError
+from modelhub.fs.layout import Layout
+
+__all__ = ["Locator", "Place", "Read", "Store", "cores_available"]
+
+# File descriptors held open at once; the common limit of a process is 1024, shared with everything
+# else the user's program opens.
+_READERS_MAX = 256
+# A chain longer than this is a cycle or damage: writers keep chains far shorter (config.toml's
+# chain_depth_max).
+_CHAIN_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object is: the pack's 32-byte content name and the entry's number in it."""
+
+    pack: bytes
+    index: int
+
+
+Locator = Callable[[bytes], Place | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Raw little-endian bytes of an object, and the compressed bytes read from packs for them."""
+
+    data: np.ndarray
+    bytes_read: int
+
+
+def cores_available() -> int:
+    """Return the number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Store:
+    """Read access to the objects of a repository; safe to use from several threads."""
+
+    def __init__(self, layout: Layout, locate: Locator, *, threads: int = 0) -> None:
+        self._layout = layout
+        self._locate = locate
+        self._readers: OrderedDict[bytes, _core.PackReader] = OrderedDict()
+        self._mutex = threading.Lock()
+        self.threads = threads or cores_available()
+
+    def close(self) -> None:
+        """Close every pack; reading again opens them anew."""
+        with self._mutex:
+            self._readers.clear()
+
+    def reader(self, pack: bytes) -> _core.PackReader:
+        """Return the reader of a pack, opening it if need be."""
+        with self._mutex:
+            reader = self._readers.get(pack)
+            if reader is None:
+                reader = _core.PackReader(str(self._layout.pack_path(pack.hex())))
+                self._readers[pack] = reader
+                while len(self._readers) > _READERS_MAX:
+                    # Not closed by hand: another thread may be reading from it.
+                    self._readers.popitem(last=False)
+            self._readers.move_to_end(pack)
+            return reader
+
+    def contains(self, object_id: bytes) -> bool:
+        """Say whether the object is stored."""
+        return self._locate(object_id) is not None
+
+    def find(self, object_id: bytes) -> tuple[_core.PackReader, int]:
+        """Return the reader and entry number of an object.
+
+        Raises:
+            NotFoundError: no pack holds it.
+            CorruptionError: its pack is missing or damaged.
+        """
+        place = self._locate(object_id)
+        if place is None:
+            raise NotFoundError(
+                f"object {object_id.hex()} is not stored", hint="run `modelhub fsck`"
+            )
+        try:
+            return self.reader(place.pack), place.index
+        except NotFoundError as error:
+            again = self._locate(object_id)
+            if again is not None and again != place:
+                return self.reader(again.pack), again.index
+            raise CorruptionError(
+                f"pack {place.pack.hex()} is missing",
+                where=f"object {object_id.hex()}",
+                hint="run `modelhub fsck`",
+            ) from error
+
+    def entry(self, object_id: bytes) -> _core.Entry:
+        """Return an object's entry: kind, dtype, shape, base, depth and stored sizes in bytes."""
+        reader, index = self.find(object_id)
+        return reader.entry(index)
+
+    def chain(self, object_id: bytes) -> list[tuple[_core.PackReader, int]]:
+        """Return the entries needed to decode an object: itself, its base, its base's base..."""
+        chain = [self.find(object_id)]
+        base = chain[0][0].entry(chain[0][1]).base
+        while base is not None:
+            if len(chain) == _CHAIN_MAX:
+                raise CorruptionError(
+                    f"a chain of more than {_CHAIN_MAX} deltas", where=f"object {object_id.hex()}"
+                )
+            chain.append(self.find(base))
+            base = chain[-1][0].entry(chain[-1][1]).base
+        return chain
+
+    def read(
+        self,
+        object_id: bytes,
+        *,
+        out: np.ndarray | None = None,
+        planes: int | None = None,
+        rows: tuple[int, int] | None = None,
+    ) -> Read:
+        """Decode an object, or the leading `planes` bytes of each value, or a range of rows.
+
+        Args:
+            out: Memory to decode into (uint8, at least as long as what is asked for); the result's
+                data is a view of it.
+            rows: First and last-plus-one row, counted in the first dimension.
+
+        Raises:
+            CorruptionError: a checksum fails; nothing is returned.
+        """
+        chain = self.chain(object_id)
+        entry = chain[0][0].entry(chain[0][1])
+        begin, end = rows if rows is not None else (0, None)
+        size = entry.raw_bytes
+        if rows is not None:
+            size = size // max(entry.shape[0], 1) * (rows[1] - rows[0])
+        data = np.empty(size, np.uint8) if out is None else out[:size]
+        bytes_read = _core.decode(
+            chain, data, planes=planes, row_begin=begin, row_end=end, threads=self.threads
+        )
+        return Read(data, bytes_read)
+
+    def blob(self, object_id: bytes, *, verify_id: bool = True) -> bytes:
+        """Return a small object whole; its id is checked too, since it names further objects."""
+        reader, index = self.find(object_id)
+        kind = reader.entry(index).kind
+        data = self.read(object_id).data.tobytes()
+        if verify_id and ids.object_id(kind, data) != object_id:
+            raise CorruptionError(
+                "content does not match its id",
+                where=f"object {object_id.hex()}",
+                hint="run `modelhub fsck`",
+            )
+        return data

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelhub import config
+from modelhub.config import CHAIN_DEPTH_LIMIT, FORMAT_VERSION, THREADS_LIMIT, Config
+from modelhub.errors import BadInputError
+
+
+def test_nothing_said_means_the_defaults() -> None:
+    assert config.load("") == Config()
+
+
+@given(
+    st.builds(
+        Config,
+        chain_depth_max=st.integers(0, CHAIN_DEPTH_LIMIT),
+        threads=st.integers(0, THREADS_LIMIT),
+        author=st.text(st.characters(exclude_categories=["Cs"]), max_size=100),
+    )
+)
+def test_what_is_written_is_read_back(settings: Config) -> None:
+    assert config.load(config.dump(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("threads = ", "bad_header"),
+        ("threads = 1\nthreads = 2", "bad_header"),
+        ("colour = 1", "bad_input"),
+        ("[threads]\nx = 1", "bad_input"),
+        ("threads = -1", "bad_input"),
+        (f"threads = {THREADS_LIMIT + 1}", "bad_input"),
+        (f"chain_depth_max = {CHAIN_DEPTH_LIMIT + 1}", "bad_input"),
+        ("threads = true", "bad_input"),
+        ("threads = 1.0", "bad_input"),
+        ("author = 3", "bad_input"),
+        (f'author = "{"a" * 401}"', "bad_input"),
+        ("format_version = 0", "bad_input"),
+        (f"format_version = {FORMAT_VERSION + 1}\nnew_key = 1", "unsupported_version"),
+    ],
+)
+def test_what_is_wrong_is_refused(text: str, kind: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        config.load(text)
+    assert caught.value.kind == kind
+    assert caught.value.where == "config.toml"
