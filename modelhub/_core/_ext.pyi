@@ -3,7 +3,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self, final
 
-from typing_extensions import Buffer
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer as _Protocol
+
+# On Python 3.11 the stubs of numpy do not declare the buffer protocol.
+Buffer = _Protocol | npt.NDArray[np.generic]
 
 FORMAT_VERSION: Final[int]
 # (status name, class of modelhub.errors, kind), one for each failure that the core can report.

@@ -21,7 +21,16 @@ from modelhub.errors import BadInputError
 from modelhub.tensors.arrays import contiguous_strides
 from modelhub.tensors.dtypes import by_name, numpy_dtype
 
-__all__ = ["MAGIC", "PREFIX_BYTES", "NpyHeader", "add_array", "parse", "read_header"]
+__all__ = [
+    "MAGIC",
+    "PREFIX_BYTES",
+    "NpyHeader",
+    "add_array",
+    "describe",
+    "parse",
+    "plain_dtype",
+    "read_header",
+]
 
 MAGIC = b"\x93NUMPY"
 # As many bytes hold the longest header that is admitted, with magic, version and length.
@@ -85,7 +94,7 @@ def read_header(prefix: bytes, where: str) -> NpyHeader:
         _bad(f"an .npy header of {length} bytes", where, "to lie inside the file", "truncated")
     text = prefix[begin : begin + length].decode("utf-8" if version == 3 else "latin-1", "replace")
     descr, fortran, shape = _fields(text, where)
-    return _header(descr, fortran, shape, begin + length, where)
+    return describe(descr, fortran, shape, begin + length, where)
 
 
 def _fields(text: str, where: str) -> tuple[Any, bool, tuple[int, ...]]:
@@ -111,7 +120,14 @@ def _fields(text: str, where: str) -> tuple[Any, bool, tuple[int, ...]]:
     return header["descr"], fortran, shape
 
 
-def _header(descr: Any, fortran: bool, shape: tuple[int, ...], start: int, where: str) -> NpyHeader:
+def describe(
+    descr: Any, fortran: bool, shape: tuple[int, ...], start: int, where: str
+) -> NpyHeader:
+    """Return the header of an array of that dtype, as .npy files and numpy's pickles write it.
+
+    Raises:
+        BadInputError: kind unsafe_pickle for objects, bad_shape for a shape past all use.
+    """
     if _has_objects(descr):
         raise BadInputError(
             "an array of Python objects, which is a pickle",
@@ -121,19 +137,24 @@ def _header(descr: Any, fortran: bool, shape: tuple[int, ...], start: int, where
             "`modelhub add --as-file PATH`",
             kind="unsafe_pickle",
         )
-    plain = _PLAIN.fullmatch(descr) if isinstance(descr, str) else None
-    dtype = _DTYPES.get(plain.group(2), "") if plain else ""
-    if not plain or not dtype:
+    dtype, swapped = plain_dtype(descr)
+    if not dtype:
         note = f"an array of numpy dtype {str(descr)[:40]!r} is kept as bytes, not as a tensor"
         return NpyHeader("", shape, fortran, False, start, 0, note)
     note = ""
-    if plain.group(2).startswith("V"):
+    if "V" in descr:
         note = f"numpy does not say what its dtype {descr!r} means; kept as {dtype}"
-    width = by_name(dtype).itemsize
-    nbytes = math.prod(shape) * width
+    nbytes = math.prod(shape) * by_name(dtype).itemsize
     check_size(nbytes, "", where)
-    swapped = plain.group(1) == ">" and width > 1 and nbytes > 0
-    return NpyHeader(dtype, shape, fortran, swapped, start, nbytes, note)
+    return NpyHeader(dtype, shape, fortran, swapped and nbytes > 0, start, nbytes, note)
+
+
+def plain_dtype(descr: object) -> tuple[str, bool]:
+    """Return our dtype for numpy's code, empty if there is none, and whether it is big-endian."""
+    plain = _PLAIN.fullmatch(descr) if isinstance(descr, str) else None
+    dtype = _DTYPES.get(plain.group(2), "") if plain else ""
+    swapped = bool(dtype and plain and plain.group(1) == ">" and by_name(dtype).width > 1)
+    return dtype, swapped
 
 
 def _has_objects(descr: Any) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from modelhub.containers.limits import check_size
 from modelhub.containers.model import Parsed, Readable, Storage, TensorEntry
 from modelhub.containers.npy import add_array, describe
@@ -17,7 +15,7 @@ from modelhub.containers.torch_table import TensorRef
 from modelhub.containers.torch_tree import Found
 from modelhub.errors import BadInputError
 from modelhub.tensors.arrays import contiguous_strides
-from modelhub.tensors.dtypes import by_name, numpy_dtype
+from modelhub.tensors.dtypes import by_name
 
 __all__ = ["Record", "build"]
 
@@ -139,7 +137,7 @@ def _check(name: str, tensor: TensorRef, record: Record, where: str) -> None:
 def _add_array(
     parsed: Parsed, detached: dict[int, Load], name: str, array: NumpyArray, where: str
 ) -> None:
-    """Add a numpy array, whose values lie in the pickle; a single number becomes metadata."""
+    """Add a numpy array, whose values lie in the pickle."""
     values = array.values
     shape = tuple(size for size in array.shape if type(size) is int and size >= 0)
     if array.dtype is None or values is None or len(shape) != len(array.shape):
@@ -155,3 +153,12 @@ def _add_array(
             kind="bad_shape",
         )
     add_array(parsed, detached, name, header, None, partial(_values, values))
+
+
+def _values(values: bytes | bytearray | Encoded) -> bytes | bytearray:
+    if not isinstance(values, Encoded):
+        return values
+    try:
+        return values.data()
+    except UnicodeEncodeError as error:
+        raise BadInputError("a numpy array whose bytes are no bytes", kind="bad_header") from error

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from modelhub.containers.npy import plain_dtype
 from modelhub.containers.pickle_safe import Constructor, Table
 from modelhub.containers.pickle_values import (
     Encoded,
@@ -18,8 +21,9 @@ from modelhub.containers.pickle_values import (
     NumpyDtype,
     Opaque,
 )
+from modelhub.tensors.dtypes import by_name, numpy_dtype
 
-__all__ = ["DTYPES", "TABLE", "StorageRef", "TensorRef", "storage_dtype"]
+__all__ = ["DTYPES", "TABLE", "StorageRef", "TensorRef", "storage_dtype", "storage_itemsize"]
 
 # torch.<name> -> our dtype; empty for those that no tensor of ours can have.
 DTYPES: dict[str, str] = {
@@ -52,6 +56,9 @@ _STORAGES = {
     "QUInt2x4Storage": "",
 }  # fmt: skip
 
+# complex128, the widest.
+_SCALAR_BYTES_MAX = 16
+
 
 @dataclass(frozen=True, slots=True)
 class StorageRef:
@@ -81,6 +88,14 @@ def storage_dtype(kind: object) -> str:
     raise TypeError("a storage of no known class")
 
 
+def storage_itemsize(kind: object) -> int:
+    """Return the bytes of one value of a storage class, quantized ones included."""
+    dtype = storage_dtype(kind)
+    if dtype:
+        return by_name(dtype).itemsize
+    return 4 if isinstance(kind, Global) and kind.name == "QInt32Storage" else 1
+
+
 def _numbers(value: object) -> tuple[int, ...]:
     if not isinstance(value, tuple) or not all(type(number) is int for number in value):
         raise TypeError("a size or stride that is no tuple of integers")
@@ -98,10 +113,8 @@ def _tensor(storage: object, offset: object, size: object, stride: object, *_: o
     return TensorRef(storage, storage.dtype, storage.start + offset, shape, strides)
 
 
-def _tensor_of_dtype(
-    storage: object, offset: object, size: object, stride: object, grad: object, hooks: object,
-    dtype: object, *_: object,
-) -> object:  # fmt: skip
+def _tensor_of_dtype(*arguments: object) -> object:
+    storage, offset, size, stride, _, _, dtype, *_ = arguments
     made = _tensor(storage, offset, size, stride)
     if not isinstance(made, TensorRef) or not isinstance(dtype, Global):
         raise TypeError("a tensor without a dtype")
@@ -145,11 +158,13 @@ def _encode(text: object, encoding: object = "latin1") -> object:
 
 
 def _numpy_scalar(dtype: object, value: object = None) -> object:
-    return NumpyArray(dtype, (), False, value) if _is_number(dtype, value) else Opaque("scalar")  # type: ignore[arg-type]
-
-
-def _is_number(dtype: object, value: object) -> bool:
-    return isinstance(dtype, NumpyDtype) and isinstance(value, (bytes, bytearray, Encoded))
+    if isinstance(value, Encoded) and len(value.text) <= _SCALAR_BYTES_MAX:
+        value = value.data()
+    name, swapped = plain_dtype(dtype.descr) if isinstance(dtype, NumpyDtype) else ("", False)
+    if not name or not isinstance(value, bytes) or len(value) != by_name(name).itemsize:
+        return Opaque("a numpy value")
+    number = np.frombuffer(value, numpy_dtype(name))
+    return (number.byteswap() if swapped else number)[0].item()
 
 
 def _numpy_dtype(code: object, *_: object) -> object:

@@ -146,9 +146,9 @@ def _there(file: StoredFile, path: Path, planes: Planes, force: bool) -> bool:
     """Say whether the very file is there already; refuse to replace another."""
     if force or not fs_files.exists(path):
         return False
-    if path.is_file() and planes is None and fs_files.file_stat(path).st_size == file.size:
-        if _sha256(path) == file.sha256:
-            return True
+    whole = planes is None and path.is_file()
+    if whole and fs_files.file_stat(path).st_size == file.size and _sha256(path) == file.sha256:
+        return True
     raise ConflictError(
         "a file that differs is in the way",
         where=str(path),
@@ -218,4 +218,3 @@ def _converted(
     )
     file = CheckedOut(path.name, made.size, made.sha256.hex(), False)
     return CheckoutResult(_rev(found), (file,), made.size, made.bytes_read)
-

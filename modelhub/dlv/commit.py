@@ -21,10 +21,9 @@ from modelhub.dlv import metrics_log, record, stage
 from modelhub.dlv.names import check_label, check_model_name, check_tag
 from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
 from modelhub.dlv.snapshots import Bases, StoredSnapshot, store_file, store_snapshot
-from modelhub.dlv.sources import ArraySource, FileSource, Source, expand
+from modelhub.dlv.sources import FileSource, Source, expand
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, ConflictError, UsageError
-from modelhub.fs import files as fs_files
 from modelhub.net import tree as net_tree
 from modelhub.pas import manifest as manifests
 from modelhub.pas import tree as trees
@@ -112,23 +111,30 @@ def commit(
     series: Mapping[str, list[tuple[float, float]]] = {}
     if log is not None:
         series = metrics_log.parse(log)
-        associated += [source for source in expand(log, as_file=True)
-                       if source.path not in {there.path for there in associated}]
+        taken = {source.path for source in associated}
+        associated += [s for s in expand(log, as_file=True) if s.path not in taken]
     if not groups and not associated:
         raise UsageError(
             "there is nothing to commit",
             hint="stage files with `modelhub add PATH`, or name one with --snapshot LABEL=PATH",
         )
     found: dict[str, Scalar] = {}
-    for source in staged or [s for _, group in groups[-1:] for s in group]:
+    last = [source for _, group in groups[-1:] for source in group]
+    for source in [*last, *staged]:
         found.update(source.metadata)
     found.update(metadata or {})
     content = Content(groups, associated, found, series)
     result = commit_content(
-        repo, name, content, message=message, bases=bases, tag=tag, progress=progress,
+        repo,
+        name,
+        content,
+        message=message,
+        bases=bases,
+        tag=tag,
+        progress=progress,
         on_wait=on_wait,
     )
-    stage.clear(repo)
+    stage.unstage(repo, [item.path for item in staged])
     return result
 
 
@@ -173,9 +179,7 @@ def commit_content(
             series=dict(content.series),
         )
         sequence, version_id = finish(repo, session, made, stored, tag)
-        tally, packs = session.tally, session.packs
-        sizes = (fs_files.file_stat(repo.layout.pack_path(p.hex())).st_size for p in packs)
-        stored_bytes = sum(sizes)
+        tally, stored_bytes = session.tally, session.pack_bytes
     return CommitResult(
         name=name,
         version=sequence,
@@ -305,7 +309,7 @@ def finish(
         record.put_places(txn, session.places)
         for snapshot in stored:
             record.put_tree(txn, snapshot.id, snapshot.tree)
-        record.put_version(txn, version_id, made, sequence, session.tally.stored_bytes)
+        record.put_version(txn, version_id, made, sequence, session.pack_bytes)
         for note_id, note in zip(note_ids, notes, strict=True):
             record.put_annotation(txn, note_id, note)
         if tag is not None:

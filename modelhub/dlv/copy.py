@@ -34,13 +34,13 @@ def copy(repo: Repo, rev: str, new_name: str, message: str = "") -> CommitResult
             parents=(version.id,),
         )
         sequence, version_id = finish(repo, session, made, [], None)
-        tally = session.tally
+        stored_bytes = session.pack_bytes
     return CommitResult(
         name=new_name,
         version=sequence,
         id=version_id.hex(),
         logical_bytes=record.logical_bytes(made),
-        stored_bytes=tally.stored_bytes,
+        stored_bytes=stored_bytes,
         snapshots=tuple(snapshot.label for snapshot in made.snapshots),
         parents=(format_rev(version),),
         tensors_new=0,

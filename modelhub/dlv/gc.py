@@ -131,8 +131,7 @@ def _rewrite(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
             for object_ids in gone.values():
                 txn.delete_locations(object_ids)
             record.put_places(txn, session.places)
-        paths = [repo.layout.pack_path(name.hex()) for name in session.packs]
-        added = sum(files.file_stat(path).st_size for path in paths)
+        added = session.pack_bytes
         made = set(session.packs)
     repo.store.close()
     for pack in packs + drop:
@@ -146,6 +145,7 @@ def _remove_leftovers(repo: Repo, grace_seconds: float) -> None:
     """Remove packs that a killed writer had not finished; no other writer is at work now."""
     for entry in files.list_dir(repo.layout.packs_dir):
         path = repo.layout.packs_dir / entry
-        if path.name.endswith(".tmp"):
-            if time.time() - files.file_stat(path).st_mtime >= grace_seconds:
-                files.remove(path)
+        if not path.name.endswith(".tmp"):
+            continue
+        if time.time() - files.file_stat(path).st_mtime >= grace_seconds:
+            files.remove(path)

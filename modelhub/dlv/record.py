@@ -103,7 +103,9 @@ def put_annotation(txn: WriteTxn, annotation_id: bytes, annotation: Annotation) 
     )
 
 
-def put_places(txn: WriteTxn, places: Mapping[bytes, Place] | Iterable[tuple[bytes, Place]]) -> None:
+def put_places(
+    txn: WriteTxn, places: Mapping[bytes, Place] | Iterable[tuple[bytes, Place]]
+) -> None:
     """Write where objects are."""
     items = places.items() if isinstance(places, Mapping) else places
     txn.put_locations((object_id, Location(p.pack, p.index)) for object_id, p in items)

@@ -85,7 +85,7 @@ def _by_prefix(txn: ReadTxn, name: str, prefix: str) -> VersionRecord | None:
 
 
 def default_snapshot(version: VersionRecord, best: object) -> SnapshotRecord | None:
-    """Return the best snapshot (labelled `best`, or named by metadata `best_snapshot`), else last."""
+    """Return the snapshot labelled `best`, or named by metadata `best_snapshot`, else the last."""
     for wanted in ("best", best):
         for snapshot in version.snapshots:
             if snapshot.label == wanted:

@@ -47,12 +47,8 @@ class StoredSnapshot:
 def store_file(session: Session, source: Source, progress: Progress | None) -> StoredFile:
     """Store an associated file F."""
     with source.open() as file:
-        done = ingest(session, file, source.parse(file), _no_base, progress)
+        done = ingest(session, file, source.parse(file), Bases(None).find, progress)
     return StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind)
-
-
-def _no_base(name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
-    return None
 
 
 def store_snapshot(
@@ -63,14 +59,12 @@ def store_snapshot(
     tensors: list[StoredTensor] = []
     files: list[StoredFile] = []
     with ExitStack() as stack:
-        opened = [stack.enter_context(source.open()) for source in sources]
+        opened = [_open(stack, source) for source in sources]
         parsed = [source.parse(file) for source, file in zip(sources, opened, strict=True)]
         prefixes = _prefixes(sources, parsed)
         for source, file, structure, prefix in zip(sources, opened, parsed, prefixes, strict=True):
             done = _ingest(session, file, structure, prefix, bases, progress)
-            files.append(
-                StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind)
-            )
+            files.append(StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind))
             tensors += _tensors(structure, prefix, len(storages))
             storages += done.storages
     tree = Tree(
@@ -79,6 +73,12 @@ def store_snapshot(
         tuple(sorted(tensors, key=lambda tensor: tensor.name)),
     )
     return StoredSnapshot(session.add_object(ids.TREE, trees.encode(tree)), tree)
+
+
+def _open(stack: ExitStack, source: Source) -> InputFile | ArrayFile:
+    file: InputFile | ArrayFile = source.open()
+    stack.enter_context(file)
+    return file
 
 
 def _ingest(

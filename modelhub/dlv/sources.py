@@ -17,6 +17,7 @@ from modelhub.containers.memory import ArrayFile
 from modelhub.containers.model import Parsed
 from modelhub.errors import BadInputError, ConflictError, NotFoundError
 from modelhub.fs.files import InputFile
+from modelhub.tensors.arrays import spec_of
 
 __all__ = ["ArraySource", "FileSource", "Source", "expand"]
 
@@ -80,6 +81,11 @@ class ArraySource:
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     has_tensors: bool = True
 
+    @property
+    def size(self) -> int:
+        """The bytes of the arrays, without the file's header."""
+        return sum(spec_of(array).nbytes for array in self.arrays.values())
+
     def open(self) -> ArrayFile:
         """Return the arrays as a file."""
         return ArrayFile(self.arrays, self.path)
@@ -130,4 +136,3 @@ def _look(source: Path, name: str, *, as_file: bool) -> FileSource:
             stamp=tuple(file.stamp),
             metadata=metadata,
         )
-

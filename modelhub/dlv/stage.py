@@ -18,7 +18,7 @@ from modelhub.dlv.state import Repo
 from modelhub.errors import ConflictError, CorruptionError
 from modelhub.fs import files
 
-__all__ = ["AddResult", "StagedFile", "add", "clear", "read", "source_of", "unstage"]
+__all__ = ["AddResult", "StagedFile", "add", "read", "source_of", "unstage"]
 
 _FORMAT = 1
 
@@ -59,11 +59,7 @@ def add(repo: Repo, paths: Sequence[Path], as_file: bool = False) -> AddResult:
         BadInputError: a weights file is damaged, unsafe or not what its name says.
         ConflictError: two files would have one path inside the version.
     """
-    added = [
-        _staged(source)
-        for path in paths
-        for source in expand(path, as_file=as_file)
-    ]
+    added = [_staged(source) for path in paths for source in expand(path, as_file=as_file)]
     with repo.writer_lock():
         staged = {item.path: item for item in read(repo)}
         for item in added:
@@ -133,12 +129,6 @@ def read(repo: Repo) -> tuple[StagedFile, ...]:
             where=str(path),
             hint="remove that file and add your files again",
         ) from error
-
-
-def clear(repo: Repo) -> None:
-    """Empty the stage."""
-    if files.exists(repo.layout.stage_file):
-        files.remove(repo.layout.stage_file)
 
 
 def _write(repo: Repo, staged: Sequence[StagedFile]) -> None:

@@ -21,7 +21,8 @@ __all__ = ["entries", "matching", "planes_for", "read_tensor", "weights"]
 def entries(repo: Repo, tree: bytes) -> Iterator[TensorRecord]:
     """Return the tensors of a snapshot's tree in name order."""
     with repo.catalog.read() as txn:
-        yield from txn.tensors(tree)
+        records = list(txn.tensors(tree))
+    yield from records
 
 
 def matching(name: str, pattern: str | None) -> bool:

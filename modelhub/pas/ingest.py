@@ -7,22 +7,22 @@ file: two read buffers, a decoded base and the encoder's output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from modelhub import ids
-from modelhub.containers.model import Parsed, Storage
+from modelhub.containers.model import Parsed, Readable, Storage
 from modelhub.errors import ConflictError
-from modelhub.fs.files import InputFile
 from modelhub.pas import recipe
 from modelhub.pas.recipe import LITERAL_BYTES_MAX, Literal, Reference
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredStorage
 
-__all__ = ["Ingested", "Known", "Progress", "ingest"]
+__all__ = ["Ingested", "Progress", "Source", "ingest"]
 
 # Runs of a plain file are cut into blobs of this size: small enough to stream, large enough that
 # the 32-byte reference and the index row of each do not count.
@@ -31,8 +31,16 @@ BLOB_BYTES = 16 << 20
 Progress = Callable[[int], None]
 # Finds a base for a storage: (tensor name, dtype, shape) -> id of a stored object, or None.
 FindBase = Callable[[str, str, tuple[int, ...]], bytes | None]
-# Finds a file that was stored before by its SHA-256.
-Known = Mapping[bytes, bytes]
+
+
+class Source(Readable, Protocol):
+    """A file that is read in order into memory of ours."""
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill `view` with the bytes from `offset` on."""
+
+    def changed(self) -> bool:
+        """Say whether the file is not what it was when it was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class _Digest:
         """Hash a buffer; the buffer of the call before is free again when this returns."""
         if self._last is not None:
             self._last.result()
-        self._last = self._pool.submit(self._sha.update, data)
+        self._last = self._pool.submit(self._sha.update, data.data)
 
     def digest(self) -> bytes:
         """Wait for the last buffer and return the digest."""
@@ -89,7 +97,7 @@ def _runs(size: int, step: int) -> Iterator[tuple[int, int]]:
 
 def ingest(
     session: Session,
-    file: InputFile,
+    file: Source,
     parsed: Parsed,
     find_base: FindBase,
     progress: Progress | None = None,
@@ -153,11 +161,9 @@ def _first_names(parsed: Parsed) -> dict[int, str]:
     return names
 
 
-def _read(
-    file: InputFile, offset: int, size: int, buffers: _Buffers, digest: _Digest
-) -> np.ndarray:
+def _read(file: Source, offset: int, size: int, buffers: _Buffers, digest: _Digest) -> np.ndarray:
     data = buffers.take(size)
-    file.read_into(offset, memoryview(data))
+    file.read_into(offset, data.data)
     digest.update(data)
     return data
 

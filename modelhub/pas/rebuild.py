@@ -49,7 +49,7 @@ class _Sink:
 
     def _take(self, data: np.ndarray | bytes) -> None:
         self._out.write(data)
-        self._sha.update(data)
+        self._sha.update(data if isinstance(data, bytes) else data.data)
 
     def put(self, data: np.ndarray | bytes) -> None:
         """Write a buffer; the buffer of the call before is free again when this returns."""

@@ -112,6 +112,8 @@ class Session:
             self.tally.known += 1
             return
         kind = by_name(dtype)
+        # Before the writer is asked for: reading a base may close the pack in hand.
+        decoded = self._base(base)
         stored, is_delta = self._open().add(
             object_id,
             ids.TENSOR,
@@ -120,7 +122,7 @@ class Session:
             kind.kind,
             shape,
             data,
-            base=self._base(base),
+            base=decoded,
             threads=self.store.threads,
         )
         self._keep(object_id, stored)
@@ -201,6 +203,12 @@ class Session:
         for object_id, index in self._pending.items():
             self.places[object_id] = Place(name, index)
         self._pending.clear()
+
+    @property
+    def pack_bytes(self) -> int:
+        """The size in bytes of the packs sealed so far."""
+        paths = (self._layout.pack_path(name.hex()) for name in self.packs)
+        return sum(files.file_stat(path).st_size for path in paths)
 
     def discard(self) -> None:
         """Remove the packs this session sealed; for a commit that failed before its transaction."""

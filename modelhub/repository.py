@@ -1,0 +1,253 @@
+"""Offer a repository to Python: `Repository` and `Version`, thin faces over the verbs of `dlv`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, VersionRecord
+from modelhub.dlv import commit as commits
+from modelhub.dlv import copy as copies
+from modelhub.dlv import fsck as checks
+from modelhub.dlv import gc as collector
+from modelhub.dlv import remove as removals
+from modelhub.dlv import tag as tags
+from modelhub.dlv import weights as reading
+from modelhub.dlv.checkout import CheckoutResult, checkout
+from modelhub.dlv.listing import listing
+from modelhub.dlv.memory import content_of
+from modelhub.dlv.resolve import format_rev, resolve
+from modelhub.dlv.state import Repo
+from modelhub.errors import NotFoundError
+from modelhub.pas.retrieve import Planes
+
+__all__ = ["Repository", "Version"]
+
+PathLike = str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model version, with the snapshot meant by the revision that named it."""
+
+    repo: Repo
+    record: VersionRecord
+    snapshot: SnapshotRecord | None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.record.name
+
+    @property
+    def version(self) -> int:
+        """The sequence number among the versions of the name, from 1."""
+        return self.record.sequence
+
+    @property
+    def id(self) -> str:
+        """The id in hexadecimal: the digest of the manifest."""
+        return self.record.id.hex()
+
+    @property
+    def rev(self) -> str:
+        """The short revision, such as `lenet@3`."""
+        return format_rev(self.record)
+
+    @property
+    def message(self) -> str:
+        """The message of the commit."""
+        return self.record.message
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The labels of the snapshots in order."""
+        return tuple(snapshot.label for snapshot in self.record.snapshots)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata M as committed."""
+        return dict(self.repo.manifest(self.record.id).metadata)
+
+    @property
+    def series(self) -> dict[str, list[tuple[float, float]]]:
+        """The metric series by name: (step, value) pairs."""
+        return dict(self.repo.manifest(self.record.id).series)
+
+    @property
+    def parents(self) -> list[Version]:
+        """The versions this one was made from, those removed meanwhile left out."""
+        with self.repo.catalog.read() as txn:
+            found = [txn.version(parent) for parent in self.record.parents]
+        return [_version(self.repo, record) for record in found if record is not None]
+
+    @property
+    def annotations(self) -> list[AnnotationRecord]:
+        """What was noted later: tags and the like."""
+        with self.repo.catalog.read() as txn:
+            return txn.annotations(self.record.id)
+
+    def weights(
+        self, planes: Planes = None, tensors: str | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Return the tensors by name: exact, or the leading `planes` bytes of each value.
+
+        Args:
+            planes: Leading bytes of each value, an int or a mapping from tensor pattern to int;
+                low-order bytes are zero.
+            tensors: Only names that fit this pattern with `*`, `?` and `[...]`.
+
+        Raises:
+            NotFoundError: the version has no weights, or no tensor fits.
+            CorruptionError: a checksum fails.
+        """
+        return reading.weights(self.repo, self._tree(), planes=planes, tensors=tensors)
+
+    def tensor(
+        self, name: str, planes: int | None = None, rows: tuple[int, int] | None = None
+    ) -> np.ndarray:
+        """Return one tensor, or rows [rows[0], rows[1]) of its first dimension; see `weights`."""
+        with self.repo.catalog.read() as txn:
+            record = txn.tensor(self._tree(), name)
+        if record is None:
+            raise NotFoundError(f"{self.rev} has no tensor {name!r}")
+        return reading.read_tensor(self.repo, record, planes, rows)
+
+    def tensors(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Return dtype and shape by tensor name, without reading values."""
+        entries = reading.entries(self.repo, self._tree())
+        return {entry.name: (entry.dtype, tuple(entry.shape)) for entry in entries}
+
+    def checkout(self, path: PathLike, **options: Any) -> CheckoutResult:
+        """Write the version's files into a folder; options as `dlv.checkout.checkout` takes."""
+        label = f"#{self.snapshot.label}" if self.snapshot is not None else ""
+        return checkout(self.repo, self.rev + label, Path(path), **options)
+
+    def _tree(self) -> bytes:
+        if self.snapshot is None:
+            raise NotFoundError(f"{self.rev} has no weights")
+        return self.snapshot.tree
+
+
+def _version(repo: Repo, record: VersionRecord) -> Version:
+    return Version(repo, record, resolve(repo, format_rev(record)).snapshot)
+
+
+class Repository:
+    """A repository of model versions; close it, or use it with `with`."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+
+    @classmethod
+    def init(cls, path: PathLike) -> Repository:
+        """Make a repository in a folder and open it."""
+        return cls(Repo.init(Path(path)))
+
+    @classmethod
+    def open(cls, path: PathLike = ".") -> Repository:
+        """Open the repository that holds `path`, looking upward."""
+        return cls(Repo.open(Path(path)))
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the repository."""
+        return self._repo.layout.root
+
+    def commit(
+        self,
+        name: str,
+        weights: Any = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        files: Sequence[PathLike] = (),
+        snapshots: Mapping[str, Any] | None = None,
+        series: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+        base: str | Version | Sequence[str | Version] = (),
+        message: str = "",
+        tag: str | None = None,
+    ) -> Version:
+        """Commit arrays, torch tensors, an nn.Module or weights files as a version.
+
+        Args:
+            weights: Arrays by tensor name, an object with `state_dict()`, or a path.
+            snapshots: Earlier states by label in order, each as `weights`.
+            base: The version or versions this one was made from; by default the newest of `name`.
+
+        Raises:
+            BadInputError: something cannot be stored.
+        """
+        content = content_of(weights, snapshots or {}, files, metadata or {}, series or {})
+        given = [base] if isinstance(base, str | Version) else base
+        bases = [one.rev if isinstance(one, Version) else one for one in given]
+        made = commits.commit_content(
+            self._repo, name, content, message=message, bases=bases, tag=tag
+        )
+        return self[f"{made.name}@{made.version}"]
+
+    def __getitem__(self, rev: str) -> Version:
+        """Return the version that NAME[@VERSION][#SNAPSHOT] names."""
+        found = resolve(self._repo, rev)
+        return Version(self._repo, found.version, found.snapshot)
+
+    def __contains__(self, rev: str) -> bool:
+        """Say whether a revision names something."""
+        try:
+            return bool(resolve(self._repo, rev))
+        except NotFoundError:
+            return False
+
+    def __iter__(self) -> Iterator[Version]:
+        """Yield all versions, by name and number."""
+        with self._repo.catalog.read() as txn:
+            records = list(txn.versions())
+        return iter([_version(self._repo, record) for record in records])
+
+    def list(self, pattern: str | None = None) -> Any:
+        """Return the rows of `modelhub list`."""
+        return listing(self._repo, pattern)
+
+    def checkout(self, rev: str, path: PathLike, **options: Any) -> CheckoutResult:
+        """Write a version's files into a folder."""
+        return checkout(self._repo, rev, Path(path), **options)
+
+    def copy(self, rev: str, name: str, message: str = "") -> Version:
+        """Start a new model from a version."""
+        made = copies.copy(self._repo, rev, name, message)
+        return self[f"{made.name}@{made.version}"]
+
+    def tag(self, rev: str, tag: str, *, force: bool = False) -> None:
+        """Name a version by a tag."""
+        tags.tag(self._repo, rev, tag, force=force)
+
+    def remove(self, *revs: str) -> removals.RemoveResult:
+        """Remove versions; `gc` frees their room."""
+        return removals.remove(self._repo, revs)
+
+    def gc(self, **options: Any) -> collector.GcResult:
+        """Free the room of what no version needs."""
+        return collector.gc(self._repo, **options)
+
+    def fsck(self) -> checks.FsckResult:
+        """Check every stored byte."""
+        return checks.fsck(self.root)
+
+    def close(self) -> None:
+        """Close the repository."""
+        self._repo.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
