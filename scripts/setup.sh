@@ -97,6 +97,12 @@ hash_extensions() {
     } | sha256sum | cut -d' ' -f1
 }
 
+# Whether both extensions are where the installation in place looks for them.
+built() {
+    [ -n "$(find modelhub/_core -name '_ext.*.so')" ] &&
+        [ -n "$(find modelhub/catalog -name 'keys.*.so')" ]
+}
+
 pip_install() {
     .venv/bin/python -m pip install -qq --disable-pip-version-check "$@" ||
         fail "pip could not install: $*"
@@ -131,8 +137,8 @@ setup() {
         pip_install -c .venv/constraints.txt --no-build-isolation -e ".[$1]"
         stamp "stamp-$1" "$dependencies"
         stamp stamp-extensions "$extensions"
-    elif ! fresh stamp-extensions "$extensions"; then
-        say "building the extensions again: their sources have changed"
+    elif ! built || ! fresh stamp-extensions "$extensions"; then
+        say "building the extensions again"
         pip_install --no-deps --no-build-isolation -e .
         stamp stamp-extensions "$extensions"
     fi

@@ -18,7 +18,7 @@ def resample(values: Sequence[float], width: int) -> list[float]:
     for index in range(width):
         run = values[index * len(values) // width : (index + 1) * len(values) // width]
         finite = [value for value in run if math.isfinite(value)]
-        result.append(math.fsum(finite) / len(finite) if finite else math.nan)
+        result.append(math.fsum(value / len(finite) for value in finite) if finite else math.nan)
     return result
 
 

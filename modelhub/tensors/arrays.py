@@ -104,10 +104,16 @@ def _numpy_bytes(array: npt.NDArray[Any]) -> Bytes:
 
 
 def _torch_bytes(tensor: Any) -> Bytes:
-    dense = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    data: Bytes = dense.view(sys.modules["torch"].uint8).numpy()
+    torch = sys.modules["torch"]
+    dense = tensor.detach().cpu().resolve_conj().resolve_neg()
+    width = dense.element_size() // (2 if dense.is_complex() else 1)
+    if not dense.is_contiguous():
+        # As integers for the same reason as above, and so that odd bool bytes stay as they are.
+        real = torch.view_as_real(dense) if dense.is_complex() else dense
+        words = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+        dense = real.view(words[width]).contiguous()
+    data: Bytes = dense.reshape(-1).view(torch.uint8).numpy()
     if sys.byteorder == "big":
-        width = dense.element_size() // (2 if dense.is_complex() else 1)
         data = data.view(np.dtype(f"u{width}")).byteswap().view(np.uint8)
     return data
 

@@ -1,0 +1,258 @@
+"""The main job: every kind of file comes back byte for byte, at once, reopened, after gc."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
+
+from modelhub.dlv import stage
+from modelhub.dlv.checkout import checkout
+from modelhub.dlv.commit import commit
+from modelhub.dlv.fsck import fsck
+from modelhub.dlv.gc import gc
+from modelhub.dlv.state import Repo
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def write_every_dtype(path: Path) -> None:
+    bits = np.arange(65536, dtype=np.uint16)
+    tensors = {
+        name: torch.from_numpy(bits.view(np.int16).copy()).view(dtype)
+        for name, dtype in {
+            "bf16": torch.bfloat16,
+            "f16": torch.float16,
+            "e4m3": torch.float8_e4m3fn,
+            "e5m2": torch.float8_e5m2,
+            "i16": torch.int16,
+            "u8": torch.uint8,
+            "i8": torch.int8,
+        }.items()
+    }
+    nan = np.array([0x7F800001, 0xFFC12345, 0x7F800000, 0x80000000], np.uint32)
+    tensors["signalling"] = torch.from_numpy(nan.view(np.int32).copy()).view(torch.float32)
+    tensors["f64"] = torch.arange(5, dtype=torch.float64)
+    tensors["i32"] = torch.arange(5, dtype=torch.int32)
+    tensors["i64"] = torch.arange(5)
+    tensors["bool"] = torch.tensor([True, False])
+    tensors["c64"] = torch.tensor([1 + 2j], dtype=torch.complex64)
+    tensors["scalar"] = torch.tensor(3.5)
+    tensors["empty"] = torch.empty(0, 4)
+    tensors["odd/na.me\nü"] = torch.ones(3)
+    save_torch(tensors, str(path), metadata={"format": "pt"})
+
+
+def write_checkpoint(path: Path, **options: object) -> None:
+    weight = torch.from_numpy(floats(40, 30))
+    state = OrderedDict(
+        a=weight, tied=weight, part=weight[3:7], turned=weight.t(), n=torch.tensor(1)
+    )
+    torch.save({"model": state, "epoch": 3, "name": "x", "none": None}, path, **options)
+
+
+def make_inputs(folder: Path) -> dict[str, Path]:
+    folder.mkdir()
+    paths = {name: folder / name for name in ("all.safetensors", "zip.pt", "legacy.pth")}
+    write_every_dtype(paths["all.safetensors"])
+    write_checkpoint(paths["zip.pt"])
+    write_checkpoint(paths["legacy.pth"], _use_new_zipfile_serialization=False)
+    for name, save in (("plain.npz", np.savez), ("packed.npz", np.savez_compressed)):
+        paths[name] = folder / name
+        save(paths[name], a=floats(9, 5), f=np.asfortranarray(floats(4, 3)), e=np.empty((0, 2)))
+    paths["one.npy"] = folder / "one.npy"
+    np.save(paths["one.npy"], floats(7))
+    paths["swapped.npy"] = folder / "swapped.npy"
+    np.save(paths["swapped.npy"], floats(7).astype(">f4"))
+    paths["none.safetensors"] = folder / "none.safetensors"
+    save_file({}, paths["none.safetensors"])
+    paths["notes.txt"] = folder / "notes.txt"
+    paths["notes.txt"].write_bytes(b"text\n" * 30_000)
+    paths["nothing"] = folder / "nothing"
+    paths["nothing"].write_bytes(b"")
+    return paths
+
+
+def check_out(repo: Repo, inputs: dict[str, Path], out: Path) -> None:
+    for name, path in inputs.items():
+        model = name.replace(".", "-")
+        target = out / model
+        done = checkout(repo, model, target)
+        assert all(file.verified for file in done.files)
+        assert sha256(target / name) == sha256(path)
+
+
+def test_every_kind_of_file_comes_back(tmp_path: Path) -> None:
+    inputs = make_inputs(tmp_path / "in")
+    with Repo.init(tmp_path / "repo") as repo:
+        for name, path in inputs.items():
+            stage.add(repo, [path])
+            commit(repo, name.replace(".", "-"))
+        check_out(repo, inputs, tmp_path / "at-once")
+    with Repo.open(tmp_path / "repo") as repo:
+        check_out(repo, inputs, tmp_path / "reopened")
+        gc(repo)
+        check_out(repo, inputs, tmp_path / "after-gc")
+    assert fsck(tmp_path / "repo").problems == ()
+    script = (
+        "import sys; from pathlib import Path; from modelhub.dlv.state import Repo\n"
+        "from modelhub.dlv.checkout import checkout\n"
+        "with Repo.open(Path(sys.argv[1])) as repo:\n"
+        "    for name in sys.argv[3:]: checkout(repo, name, Path(sys.argv[2]) / name)\n"
+    )
+    models = [name.replace(".", "-") for name in inputs]
+    out = tmp_path / "elsewhere"
+    command = [sys.executable, "-c", script, str(tmp_path / "repo"), str(out), *models]
+    subprocess.run(command, check=True)
+    for name, path in inputs.items():
+        assert sha256(out / name.replace(".", "-") / name) == sha256(path)
+
+
+def test_a_sharded_model_folder_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_file({"a.weight": floats(30, 4)}, folder / "model-00001-of-00002.safetensors")
+    save_file({"b.weight": floats(20, 4)}, folder / "model-00002-of-00002.safetensors")
+    weight_map = {
+        "a.weight": "model-00001-of-00002.safetensors",
+        "b.weight": "model-00002-of-00002.safetensors",
+    }
+    index = {"metadata": {"total_size": 800}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text('{"hidden_size": 4, "model_type": "tiny"}')
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "vocab.txt").write_text("a\nb\n")
+    with Repo.init(tmp_path / "repo") as repo:
+        stage.add(repo, [folder])
+        made = commit(repo, "tiny")
+        checkout(repo, "tiny", tmp_path / "out")
+        assert made.snapshots == ("final",)
+        with repo.catalog.read() as txn:
+            version = txn.latest("tiny")
+            assert version is not None
+            assert txn.metadata(version.id)["config.hidden_size"] == 4
+            names = [row.name for row in txn.tensors(version.snapshots[0].tree)]
+        assert names == ["a.weight", "b.weight"]
+    originals = {p.relative_to(folder): sha256(p) for p in folder.rglob("*") if p.is_file()}
+    out = tmp_path / "out"
+    assert originals == {p.relative_to(out): sha256(p) for p in out.rglob("*") if p.is_file()}
+
+
+def test_snapshots_are_deltas_and_each_comes_back(tmp_path: Path) -> None:
+    paths = []
+    values = floats(300, 300)
+    for step in range(4):
+        paths.append(tmp_path / f"step{step}" / "w.safetensors")
+        paths[-1].parent.mkdir()
+        save_file({"w": values}, paths[-1])
+        values = values + floats(300, 300) * np.float32(1e-5)
+    with Repo.init(tmp_path / "repo") as repo:
+        snapshots = [(f"s{step}", path) for step, path in enumerate(paths)]
+        made = commit(repo, "run", snapshots=snapshots)
+        assert (made.tensors_new, made.tensors_delta) == (1, 3)
+        assert made.stored_bytes < made.logical_bytes * 0.7
+        for step, path in enumerate(paths):
+            out = tmp_path / f"out{step}"
+            checkout(repo, f"run@1#s{step}", out)
+            assert sha256(out / "w.safetensors") == sha256(path)
+        assert checkout(repo, "run", tmp_path / "last").rev == "run@1#s3"
+
+
+def test_an_unchanged_model_costs_almost_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({f"layer{n}.w": floats(200, 200) + n for n in range(20)}, path)
+    with Repo.init(tmp_path / "repo") as repo:
+        stage.add(repo, [path])
+        commit(repo, "m")
+        stage.add(repo, [path])
+        again = commit(repo, "m")
+    assert again.tensors_known == 20
+    assert again.stored_bytes < 64 * 1024
+    assert again.parents == ("m@1",)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from modelhub.dlv import stage
+from modelhub.dlv.commit import commit
+from modelhub.dlv.state import Repo
+from modelhub.fs import seam
+
+left = int(sys.argv[2])
+def stop(operation, path):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with Repo.open(Path(sys.argv[1])) as repo:
+    seam.set_hook(stop)
+    commit(repo, "m")
+"""
+
+
+def test_a_commit_killed_anywhere_is_whole_or_not_there(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.npy", tmp_path / "new.npy"
+    np.save(old, floats(100, 100))
+    np.save(new, floats(100, 100) + np.float32(1e-4))
+    root = tmp_path / "repo"
+    with Repo.init(root) as repo:
+        stage.add(repo, [old])
+        commit(repo, "m")
+        stage.add(repo, [new])
+    killed = 0
+    for point in range(40):
+        work = tmp_path / f"work{point}"
+        shutil.copytree(root, work)
+        command = [sys.executable, "-c", KILLED, str(work), str(point)]
+        done = subprocess.run(command, env=os.environ, check=False)
+        assert fsck(work).problems == ()
+        with Repo.open(work) as repo:
+            checkout(repo, "m@1", tmp_path / f"out{point}")
+            assert sha256(tmp_path / f"out{point}" / "old.npy") == sha256(old)
+            with repo.catalog.read() as txn:
+                present = txn.version_by_sequence("m", 2) is not None
+            if present:
+                checkout(repo, "m@2", tmp_path / f"out{point}")
+                assert sha256(tmp_path / f"out{point}" / "new.npy") == sha256(new)
+            gc(repo)
+        assert fsck(work).problems == ()
+        if done.returncode == 0:
+            assert present
+            break
+        assert done.returncode == -signal.SIGKILL
+        killed += 1
+    else:
+        pytest.fail("the commit never came to its end")
+    assert killed >= 4
+
+
+def test_bfloat16_and_fp8_weights_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "all.safetensors"
+    write_every_dtype(path)
+    with Repo.init(tmp_path / "repo") as repo:
+        stage.add(repo, [path])
+        commit(repo, "all")
+        checkout(repo, "all", tmp_path / "cut", planes=1)
+        checkout(repo, "all", tmp_path / "half", precision="bf16", tensors="s*")
+    assert (tmp_path / "cut" / "all.safetensors").stat().st_size == path.stat().st_size
+    assert (tmp_path / "half" / "model.safetensors").exists()
