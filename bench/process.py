@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cost", "ProgramFailedError", "machine", "modelhub", "use_one_core"]
+__all__ = ["Cost", "ProgramFailedError", "machine", "modelhub", "startup", "use_one_core"]
 
 _KIB = 1024
 
@@ -38,10 +38,22 @@ def modelhub(repository: Path, *words: str) -> Cost:
     Raises:
         ProgramFailedError: it ended with a status other than 0.
     """
-    command = [sys.executable, "-m", "modelhub", words[0], "-C", str(repository), "--json"]
+    shown, cost = _run([words[0], "-C", str(repository), "--json", *words[1:]])
+    return replace(cost, document=json.loads(shown))
+
+
+def startup(verb: str) -> float:
+    """Return the seconds in which a verb is loaded and does nothing: `modelhub VERB --help`."""
+    return _run([verb, "--help"])[1].seconds
+
+
+def _run(words: list[str]) -> tuple[bytes, Cost]:
+    # Some machines forbid compiled Python files, and would compile the program at every start.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "modelhub", *words]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
-        child = subprocess.Popen([*command, *words[1:]], stdout=out, stderr=errors)
+        child = subprocess.Popen(command, stdout=out, stderr=errors, env=environment)
         # wait4 gives this child's own peak; getrusage would give the largest of all children.
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begun
@@ -50,8 +62,8 @@ def modelhub(repository: Path, *words: str) -> Cost:
         errors.seek(0)
         if child.returncode != 0:
             raise ProgramFailedError(f"{' '.join(words)}: {errors.read().decode().strip()}")
-        document = json.loads(out.read())
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _KIB, document)
+        shown = out.read()
+    return shown, Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _KIB, None)
 
 
 def use_one_core() -> int:

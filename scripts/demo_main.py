@@ -62,23 +62,20 @@ def _tell(shell: Shell, plans: list[Plan]) -> dict[str, list[bool]]:
 
 
 def _table(shell: Shell, identical: dict[str, list[bool]]) -> None:
-    """Print what went in, what it takes, and what came back identical."""
+    """Print what went in, what each commit added to the packs, and what came back identical."""
+    print(f"\n== {'version':<18}{'went in':>12}{'takes':>12}{'saved':>8}   came back identical")
+    for row in shell.ask("modelhub", "list")["versions"]:
+        _row(row["rev"], row["logical_bytes"], row["stored_bytes"], identical[row["rev"]])
     used = shell.ask("modelhub", "du")
-    print(f"\n== {'version':<18}{'went in':>12}{'its own':>12}   came back identical")
-    for row in used["versions"]:
-        results = identical[f"{row['name']}@{row['version']}"]
-        print(
-            f"   {row['name'] + '@' + str(row['version']):<18}"
-            f"{row['logical_bytes'] / MB:>9.2f} MB{row['unique_bytes'] / MB:>9.2f} MB"
-            f"   {sum(results)} of {len(results)} files"
-        )
-    stored, logical = used["stored_bytes"], used["logical_bytes"]
+    everything = [result for results in identical.values() for result in results]
+    _row("all", used["logical_bytes"], used["stored_bytes"], everything)
+
+
+def _row(name: str, logical: int, stored: int, results: list[bool]) -> None:
     print(
-        f"   {'all':<18}{logical / MB:>9.2f} MB{stored / MB:>9.2f} MB"
-        f"   {sum(map(sum, identical.values()))} of {sum(map(len, identical.values()))} files,"
-        f" {1 - stored / logical:.1%} saved"
+        f"   {name:<18}{logical / MB:>9.2f} MB{stored / MB:>9.2f} MB{1 - stored / logical:>8.1%}"
+        f"   {sum(results)} of {len(results)} files checked"
     )
-    print("   (`its own`: stored for this version alone; what versions share counts under `all`)")
 
 
 if __name__ == "__main__":

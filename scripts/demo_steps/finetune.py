@@ -7,6 +7,7 @@ its own sentence than to the others'.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -56,6 +57,13 @@ def _found_first(texts: _Texts, held_out: list[Pair]) -> float:
     return float((nearest == torch.arange(len(held_out))).float().mean())
 
 
+def _save(model: MiniLm, start: Path, folder: Path) -> Path:
+    """Write a whole model folder, as trainers do: new weights, the settings as they were."""
+    shutil.copytree(start, folder)
+    save_file(model.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def fine_tune(start: Path, folder: Path) -> Run:
     """Go on from a MiniLM folder for 60 steps of AdamW, saving the whole model every 20."""
     folder.mkdir(parents=True)
@@ -83,8 +91,7 @@ def fine_tune(start: Path, folder: Path) -> Run:
             if step % SAVE_EVERY == 0:
                 best = _found_first(texts, held_out)
                 row["found_first"] = round(best, 4)
-                snapshots[f"step-{step}"] = folder / f"step-{step}.safetensors"
-                save_file(model.state_dict(), snapshots[f"step-{step}"], metadata={"format": "pt"})
+                snapshots[f"step-{step}"] = _save(model, start, folder / f"step-{step}")
             out.write(json.dumps(row) + "\n")
     settings: dict[str, str | int | float] = {"optimizer": "adamw", "lr": RATE, "steps": STEPS}
     return Run(snapshots, log, {**settings, "batch": BATCH, "found_first": round(best, 4)})

@@ -13,8 +13,8 @@ from typing import Any
 
 __all__ = ["CommandFailedError", "Shell"]
 
-# Narrower than the terminal's usual 80, a command line is broken after an option.
-_COMMAND_CHARS_MAX = 78
+# Fits the 100 columns that the outputs are laid out for.
+_COMMAND_CHARS_MAX = 96
 
 
 class CommandFailedError(Exception):
@@ -56,6 +56,17 @@ class Shell:
             raise CommandFailedError(f"`{shlex.join(words)}` ended with status {done.returncode}")
         return json.loads(done.stdout)
 
+    def same_folders(self, first: str, second: str) -> bool:
+        """Show and run `cmp` on every file of a folder and its twin in another."""
+        one, two = shlex.quote(first), shlex.quote(second)
+        line = (
+            f"(cd {one} && find . -type f) | "
+            f'while read -r f; do cmp {one}/"$f" {two}/"$f" || exit 1; done'
+        )
+        same = subprocess.run(["/bin/sh", "-c", line], cwd=self.folder).returncode == 0
+        print(f"$ {line}    # {'all identical' if same else 'NOT IDENTICAL'}", flush=True)
+        return same
+
     def same(self, first: str, second: str) -> bool:
         """Show and run `cmp`, and say whether the two files are the same bytes."""
         same = subprocess.run(["cmp", first, second], cwd=self.folder).returncode == 0
@@ -65,12 +76,17 @@ class Shell:
 
 
 def _folded(words: tuple[str, ...]) -> str:
-    """Break a long command before its options, as one would type it."""
-    lines = [""]
+    """Break a long command before options that do not fit, as one would type it."""
+    parts: list[str] = []
     for word in words:
-        quoted = shlex.quote(word)
-        option = word.startswith("-")
-        if option and len(lines[-1]) + len(quoted) + 20 > _COMMAND_CHARS_MAX:
-            lines.append("   ")
-        lines[-1] += f" {quoted}" if lines[-1] else quoted
+        if word.startswith("-") or not parts:
+            parts.append(shlex.quote(word))
+        else:
+            parts[-1] += " " + shlex.quote(word)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 1 + len(part) > _COMMAND_CHARS_MAX:
+            lines.append("    " + part)
+        else:
+            lines[-1] += " " + part
     return " \\\n".join(lines)

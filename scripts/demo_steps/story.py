@@ -19,7 +19,6 @@ def put_in(shell: Shell, plans: list[Plan]) -> None:
             words += ["--base", plan.base]
         if plan.folder is not None:
             shell.run("modelhub", "add", _inside(shell, plan.folder))
-            shell.run("modelhub", "status")
             words += ["--tag", "published"]
         if plan.run is not None:
             for label, path in plan.run.snapshots.items():
@@ -44,12 +43,10 @@ def look(shell: Shell) -> None:
 def take_out(shell: Shell, plan: Plan) -> list[bool]:
     """Check out every snapshot of a version and compare each file with its original."""
     if plan.run is None:
-        originals = _files(plan.folder) if plan.folder is not None else {}
-        return _compared(shell, plan.rev, originals)
+        return [] if plan.folder is None else _compared(shell, plan.rev, plan.folder)
     results: list[bool] = []
     for label, path in plan.run.snapshots.items():
-        originals = {path.name: path, plan.run.log.name: plan.run.log}
-        results += _compared(shell, f"{plan.rev}#{label}", originals)
+        results += _compared(shell, f"{plan.rev}#{label}", path, plan.run.log)
     return results
 
 
@@ -58,18 +55,29 @@ def check(shell: Shell) -> None:
     shell.run("modelhub", "fsck")
 
 
-def _compared(shell: Shell, rev: str, originals: dict[str, Path]) -> list[bool]:
+def _compared(shell: Shell, rev: str, *originals: Path) -> list[bool]:
+    """Check out, and return for each file of the originals whether it came back the same."""
     out = "out/" + rev.replace("@", "-").replace("#", "-")
     shell.run("modelhub", "checkout", rev, "-o", out, "--quiet")
-    found = _files(shell.folder / out)
-    if set(found) != set(originals):
-        print(f"NOT THE SAME FILES: {sorted(found)} instead of {sorted(originals)}")
+    expected: list[str] = []
+    results: list[bool] = []
+    for path in originals:
+        inside = _inside(shell, path)
+        names = _names(path) if path.is_dir() else [path.name]
+        expected += names
+        if path.is_dir():
+            results += [shell.same_folders(inside, out)] * len(names)
+        else:
+            results.append(shell.same(inside, f"{out}/{path.name}"))
+    found = _names(shell.folder / out)
+    if found != sorted(expected):
+        print(f"NOT THE SAME FILES: {found} instead of {sorted(expected)}")
         return [False]
-    return [shell.same(_inside(shell, originals[name]), f"{out}/{name}") for name in sorted(found)]
+    return results
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    return {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+def _names(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
 def _inside(shell: Shell, path: Path) -> str:

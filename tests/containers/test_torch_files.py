@@ -41,9 +41,15 @@ def flatten(value, prefix=""):
     return found
 
 
-def check(lab, value, kind="zip"):
+def check(lab, value, kind="zip", loads=True):
+    """Compare with what torch loads; where it cannot load what it saved, with what went in."""
     path = save(lab, value, kind)
-    return lab.check(path, flatten(torch.load(path, weights_only=False)))
+    return lab.check(path, flatten(torch.load(path, weights_only=False) if loads else value))
+
+
+# Without a storage class of their own: torch writes them into legacy files, but cannot read those.
+UNTYPED = [name for name in TORCH_DTYPES if name.startswith("float8") or name[1:4] == "int"]
+UNTYPED.remove("uint8")
 
 
 def random_tensor(dtype, shape, seed=0):
@@ -59,7 +65,7 @@ def random_tensor(dtype, shape, seed=0):
 def test_every_dtype(lab, kind, dtype):
     shapes = [(), (3,), (2, 3), (2, 0, 3), (1, 5, 1)]
     tensors = {f"t{len(shape)}": random_tensor(dtype, shape) for shape in shapes}
-    read = check(lab, tensors, kind)
+    read = check(lab, tensors, kind, loads=kind == "zip" or dtype not in UNTYPED)
     assert read.kind == "torch"
     assert all(entry.strides is None for entry in read.parsed.tensors)
     assert all(storage.offset is not None for storage in read.parsed.storages)
@@ -201,7 +207,7 @@ def test_a_whole_storage(lab):
 
 def test_a_storage_that_is_no_whole_number_of_values(lab):
     base = torch.arange(11, dtype=torch.uint8)
-    read = check(lab, {"a": base[:8].view(torch.int32)})
+    read = check(lab, {"a": base[:8].view(torch.int32)}, loads=False)
     assert read.storage_of("a").nbytes == 8
 
 
@@ -290,4 +296,4 @@ def test_every_pickle_protocol(lab, kind, protocol):
 )
 def test_any_nesting(shared_lab, value, kind):
     path = save(shared_lab, value, kind)
-    shared_lab.check(path, flatten(torch.load(path)))
+    shared_lab.check(path, flatten(torch.load(path) if kind == "zip" else value))

@@ -59,3 +59,13 @@ def test_objects_are_listed_once() -> None:
     first, second = b"a" * 32, b"b" * 32
     operations = [Reference(first, 0, 1), Reference(second, 0, 1), Reference(first, 1, 1)]
     assert decode(encode(3, SHA, operations)).object_ids == [first, second]
+
+
+def test_the_worked_example_of_the_format_page() -> None:
+    sha = bytes.fromhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    data = encode(3, sha, [Literal(b"abc")])
+    assert data.hex() == (
+        "4d485243" + "01" + "000000" + "0300000000000000" + sha.hex() + "01000000"
+        "00" + "03000000" + "616263"
+    )
+    assert len(data) == 60
