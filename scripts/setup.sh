@@ -92,7 +92,8 @@ hash_dependencies() {
 hash_extensions() {
     {
         cat setup.py pyproject.toml
-        find csrc modelhub -type f \( -name '*.cc' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' \) \
+        find csrc modelhub -type f \
+            \( -name '*.cc' -o -name '*.h' -o -name '*.pyx' -o -name '*.pxd' \) \
             -exec sha256sum {} + | LC_ALL=C sort
     } | sha256sum | cut -d' ' -f1
 }

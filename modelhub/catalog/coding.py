@@ -99,7 +99,13 @@ def annotation_of(items: Key, row: Any) -> AnnotationRecord:
     try:
         version, created_ns, annotation_id = items
         key, value = row
-        return AnnotationRecord(annotation_id, version, key, value, created_ns)  # type: ignore[arg-type]
+        return AnnotationRecord(
+            annotation_id,  # type: ignore[arg-type]
+            version,  # type: ignore[arg-type]
+            key,  # type: ignore[arg-type]
+            value,
+            created_ns,  # type: ignore[arg-type]
+        )
     except (TypeError, ValueError) as error:
         raise _damaged("annotation", error) from error
 

@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Code the catalog's keys and records: many tiny calls, which is why this is Cython.
 
-A *key* is a tuple coded so that the order of the bytes is the order of the tuples; a *prefix* is the
-coding of a key's first items, shared by just the keys that begin with them. A *record* is any value
-of plain Python types, coded compactly and without order. docs/formats/catalog.md is the format.
+A *key* is a tuple coded so that the order of the bytes is the order of the tuples; a *prefix* is
+the coding of a key's first items, shared by just the keys that begin with them. A *record* is any
+value of plain Python types, coded compactly and without order. docs/formats/catalog.md is the
+format.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

@@ -105,7 +105,9 @@ def _facts(found: Description) -> Facts:
         weights = f"{human.count(version.values)} parameters in {version.tensors} tensors"
         weights += f" ({dtypes})" if dtypes else ""
     held = human.size(found.held_bytes)
-    saved = human.saved(version.logical_bytes, found.held_bytes)
+    # A small version on a chain of deltas holds its bases too: no share of its own size then.
+    smaller = found.held_bytes <= version.logical_bytes
+    saved = f", {human.saved(version.logical_bytes, found.held_bytes)}" if smaller else ""
     return Facts(
         (
             ("message", message),
@@ -116,7 +118,7 @@ def _facts(found: Description) -> Facts:
             ("children", ", ".join(found.children)),
             ("weights", weights),
             ("logical", human.size(version.logical_bytes)),
-            ("stored", f"{held} for all it needs, {saved}"),
+            ("stored", f"{held} for all it needs{saved}"),
             ("", f"{human.size(version.stored_bytes)} added by its commit"),
         )
     )

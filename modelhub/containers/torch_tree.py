@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from modelhub.containers.limits import LIST_SCALARS_MAX, NEST_MAX, NODES_MAX, check_name
+from modelhub.containers.limits import (
+    LIST_SCALARS_MAX,
+    NAME_BYTES_MAX,
+    NEST_MAX,
+    NODES_MAX,
+    check_name,
+)
 from modelhub.containers.pickle_values import Encoded, Global, Items, NumpyArray, Opaque
 from modelhub.containers.scalars import Scalars, is_scalar
 from modelhub.containers.torch_table import StorageRef, TensorRef
@@ -53,8 +59,11 @@ class _Walk:
             for key, inner in value:
                 text = _key(key)
                 if text is None:
+                    self._nodes += 1
                     self.found.scalars.leave_out()
                 else:
+                    # Cut where it is too long for a tensor anyway: a long key can be shared often.
+                    text = text[: max(NAME_BYTES_MAX + 1 - len(name), 0)]
                     self.visit(f"{name}.{text}" if name else text, inner, depth + 1)
         elif isinstance(value, (list, tuple)):
             self._sequence(name, value, depth)
@@ -63,7 +72,8 @@ class _Walk:
 
     def _sequence(self, name: str, values: list[object] | tuple[object, ...], depth: int) -> None:
         if len(values) > LIST_SCALARS_MAX and all(is_scalar(value) for value in values):
-            self._nodes += len(values)
+            # A look at a scalar costs a sixteenth of a visit.
+            self._nodes += len(values) // 16
             self.found.scalars.leave_out(len(values))
             return
         for index, inner in enumerate(values):

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelhub.errors import CorruptionError
+from modelhub.errors import BadInputError, CorruptionError
 from modelhub.pas.store import Store
 from modelhub.pas.tree import StoredStorage, StoredTensor
-from modelhub.tensors.arrays import TensorSpec, from_bytes
-from modelhub.tensors.dtypes import by_name, from_numpy
+from modelhub.tensors.arrays import TensorSpec, from_bytes, strided
+from modelhub.tensors.dtypes import by_name
 
 __all__ = ["Planes", "ReadArray", "read_storage", "view_of"]
 
@@ -60,25 +60,11 @@ def view_of(array: np.ndarray, tensor: StoredTensor) -> np.ndarray:
     """
     if tensor.strides is None:
         return array
-    flat = array.reshape(-1)
-    if flat.dtype.itemsize and by_name(tensor.dtype).name != from_numpy(flat.dtype).name:
-        flat = from_bytes(flat.view(np.uint8), _flat_spec(tensor.dtype, flat.nbytes))
-    steps = [(n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True)]
-    low = tensor.offset_elements + sum(step for step in steps if step < 0)
-    high = tensor.offset_elements + sum(step for step in steps if step > 0)
-    if 0 in tensor.shape:
-        return np.empty(tensor.shape, flat.dtype)
-    if low < 0 or high >= flat.size:
-        raise CorruptionError(
-            f"view reaches elements {low} to {high} of {flat.size}",
-            where=tensor.name,
-            hint="run `modelhub fsck`",
-        )
-    strides = tuple(step * flat.itemsize for step in tensor.strides)
-    return np.lib.stride_tricks.as_strided(
-        flat[tensor.offset_elements :], tensor.shape, strides, writeable=flat.flags.writeable
-    )
-
-
-def _flat_spec(dtype: str, nbytes: int) -> TensorSpec:
-    return TensorSpec(dtype, (nbytes // by_name(dtype).itemsize,))
+    spec = TensorSpec(tensor.dtype, tensor.shape)
+    flat = array.reshape(-1).view(np.uint8)
+    try:
+        view = strided(flat, spec, tensor.offset_elements, tensor.strides)
+    except BadInputError as error:
+        raise CorruptionError(error.found, where=tensor.name, hint="run `modelhub fsck`") from error
+    view.flags.writeable = array.flags.writeable
+    return view

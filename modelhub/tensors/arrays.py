@@ -166,7 +166,6 @@ def strided(
         return from_bytes(buffer, spec)
     dtype = numpy_dtype(spec.dtype)
     data = _flat(buffer)
-    values = data[: data.size // dtype.itemsize * dtype.itemsize].view(dtype)
     steps = strides if strides is not None else contiguous_strides(spec.shape)
     if len(steps) != len(spec.shape):
         raise BadInputError(
@@ -177,19 +176,23 @@ def strided(
     last = offset_elements + sum(
         (size - 1) * step for size, step in zip(spec.shape, steps, strict=True)
     )
-    if offset_elements < 0 or min(steps, default=0) < 0 or last >= values.size:
+    if offset_elements < 0 or min(steps, default=0) < 0 or (last + 1) * dtype.itemsize > data.size:
         raise BadInputError(
             f"a view of shape {list(spec.shape)}, strides {list(steps)} and offset "
-            f"{offset_elements} on {values.size} values",
+            f"{offset_elements} on {data.size // dtype.itemsize} values",
             expected="a view that lies inside its storage",
             kind="bad_shape",
         )
-    return np.lib.stride_tricks.as_strided(
-        values[offset_elements:],
+    # Not as_strided: it goes through a type's text, and numpy has none for fp8.
+    view: npt.NDArray[Any] = np.ndarray(
         spec.shape,
+        dtype,
+        data,
+        offset_elements * dtype.itemsize,
         tuple(step * dtype.itemsize for step in steps),
-        writeable=False,
     )
+    view.flags.writeable = False
+    return view
 
 
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

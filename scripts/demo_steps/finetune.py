@@ -22,8 +22,8 @@ from demo_steps.wordpiece import WordPiece
 
 __all__ = ["fine_tune"]
 
-STEPS = 60
-SAVE_EVERY = 20
+STEPS = 45
+SAVE_EVERY = 15
 BATCH = 16
 HELD_OUT = 200
 # Cosines times this make the logits, as the model was trained.
@@ -65,7 +65,7 @@ def _save(model: MiniLm, start: Path, folder: Path) -> Path:
 
 
 def fine_tune(start: Path, folder: Path) -> Run:
-    """Go on from a MiniLM folder for 60 steps of AdamW, saving the whole model every 20."""
+    """Go on from a MiniLM folder for 45 steps of AdamW, saving the whole model every 15."""
     folder.mkdir(parents=True)
     torch.manual_seed(0)
     model = load(start / "model.safetensors")

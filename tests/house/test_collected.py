@@ -10,7 +10,11 @@ from typing import Any
 
 def test_every_python_test_file_is_collected(tree: Any) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        [
+            *(sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider"),
+            # The settings' own -q and another would make a summary of the list.
+            *("-o", "addopts=", "--import-mode=importlib", "-q"),
+        ],
         cwd=tree.root,
         capture_output=True,
         text=True,

@@ -163,3 +163,12 @@ def test_views_outside_the_storage_are_refused(shape, offset, strides):
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 0, 3)])
 def test_contiguous_strides_are_torchs(shape):
     assert contiguous_strides(shape) == torch.empty(shape).stride()
+
+
+@pytest.mark.parametrize("dtype", PLAIN)
+def test_views_of_every_dtype(dtype):
+    array = random_array(dtype, (3, 4))
+    view = strided(to_bytes(array), TensorSpec(dtype, (4, 3)), 0, (1, 4))
+    assert (view.dtype, view.shape) == (numpy_dtype(dtype), (4, 3))
+    assert to_bytes(view.T).tobytes() == array.tobytes()
+    assert not view.flags.writeable
