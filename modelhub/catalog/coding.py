@@ -102,7 +102,7 @@ def annotation_of(items: Key, row: Any) -> AnnotationRecord:
         return AnnotationRecord(
             annotation_id,  # type: ignore[arg-type]
             version,  # type: ignore[arg-type]
-            key,  # type: ignore[arg-type]
+            key,
             value,
             created_ns,  # type: ignore[arg-type]
         )

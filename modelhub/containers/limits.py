@@ -36,8 +36,8 @@ CENTRAL_BYTES_MAX = 64 << 20
 # tensors. An operation costs at most about 250 bytes of memory and 3 microseconds.
 PICKLE_BYTES_MAX = 64 << 20
 PICKLE_OPS_MAX = 10_000_000
-# Pickles and JSON can share or nest values so that a walk never ends. People nest less than ten, and
-# the limits above admit 280,000 tensors; a visit takes about 0.7 microseconds.
+# Pickles and JSON can share or nest values so that a walk never ends. People nest less than ten,
+# and the limits above admit 280,000 tensors; a visit takes about 0.7 microseconds.
 NEST_MAX = 64
 NODES_MAX = 2_000_000
 # One name; a nested checkpoint's dotted names are about 100 bytes.

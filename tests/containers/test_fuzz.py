@@ -80,7 +80,7 @@ def test_the_seeds_are_sound(shared_lab, kind):
 
 @pytest.mark.parametrize("kind", SEEDS)
 @settings(
-    max_examples=6000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damaged_files(shared_lab, kind, data):
@@ -109,7 +109,7 @@ MESSAGE = (
 )  # fmt: skip
 
 
-@settings(max_examples=12000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(MESSAGE), max_size=40))
 def test_pickles_of_true_instructions_in_any_order(shared_lab, parts):
     path = shared_lab.torch_zip("random.pt", b"".join(parts) + b".", [("0", bytes(16))])
