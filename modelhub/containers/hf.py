@@ -120,7 +120,7 @@ def _inside(root: Path, link: Path) -> Path:
             f"a link that leaves the folder, to {target}",
             expected="links to files inside it",
             where=str(link),
-            hint="replace the link by the file",
+            hint="replace the link by the file, or add that file by itself",
             kind="unsafe_path",
         )
     return target

@@ -22,6 +22,7 @@ from modelhub.pas import tree as trees
 from modelhub.pas.retrieve import Planes, read_storage, view_of
 from modelhub.pas.tree import StoredTensor, Tree
 from modelhub.tensors.arrays import TensorSpec, to_bytes
+from modelhub.tensors.dtypes import by_name
 
 __all__ = ["Exported", "export", "file_name"]
 
@@ -55,12 +56,20 @@ class _Tensors:
     """The chosen tensors of a tree, read one by one."""
 
     def __init__(
-        self, repo: Repo, tree: Tree, planes: Planes, tensors: str | None, as_bfloat16: bool
+        self,
+        repo: Repo,
+        tree: Tree,
+        planes: Planes,
+        tensors: str | None,
+        *,
+        as_bfloat16: bool,
+        unpacked: bool,
     ) -> None:
         self._repo = repo
         self._tree = tree
         self._planes = planes
         self._as_bfloat16 = as_bfloat16
+        self._unpacked = unpacked
         self.chosen = [tensor for tensor in tree.tensors if matching(tensor.name, tensors)]
         self.bytes_read = 0
         if not self.chosen:
@@ -82,6 +91,14 @@ class _Tensors:
             read = read_storage(self._repo.store, storage, planes=planes)
             self.bytes_read += read.bytes_read
             array = view_of(read.array, tensor)
+            if self._unpacked and by_name(tensor.dtype).packed:
+                raise BadInputError(
+                    f"dtype {tensor.dtype}, several values to a byte",
+                    expected="a format that has it",
+                    where=tensor.name,
+                    hint="use --format safetensors",
+                    kind="bad_dtype",
+                )
             if self._halves(tensor):
                 words = np.ascontiguousarray(array).view(np.uint32) >> np.uint32(16)
                 array = words.astype(np.uint16).view(ml_dtypes.bfloat16).reshape(tensor.shape)
@@ -125,7 +142,8 @@ def export(
         BadInputError: the format cannot hold a dtype.
     """
     tree = trees.decode(repo.store.blob(tree_id))
-    source = _Tensors(repo, tree, planes, tensors, as_bfloat16)
+    unpacked = kind != "safetensors"
+    source = _Tensors(repo, tree, planes, tensors, as_bfloat16=as_bfloat16, unpacked=unpacked)
     with OutputFile(path) as out:
         sink = _Hashed(out)
         if kind == "safetensors":
@@ -176,5 +194,7 @@ def _to_torch(torch: Any, name: str, array: np.ndarray) -> Any:
             hint="use --format safetensors",
             kind="bad_dtype",
         )
+    if array.size == 0:
+        return torch.empty(array.shape, dtype=dtype)
     flat = torch.from_numpy(np.frombuffer(to_bytes(array), np.uint8).copy())
     return flat.view(dtype).reshape(array.shape)
