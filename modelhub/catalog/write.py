@@ -63,6 +63,8 @@ class WriteTxn(ReadTxn):
         environment.writer_thread = threading.get_ident()
         try:
             super().__init__(environment, write=True)
+            # Kept, since a commit that finds the map full ends the transaction it would be asked of.
+            self._number = self.number
         except BaseException:
             self._release()
             raise
@@ -150,14 +152,13 @@ class WriteTxn(ReadTxn):
             raise
 
     def _enlarge(self) -> None:
-        number = self.number
         with contextlib.suppress(lmdb.Error):
             self._open().abort()
         self._environment.gate.leave(self._ticket)
         self._txn = None
         self._environment.grow()
         self._txn, self._ticket = self._environment.begin(write=True)
-        if self.number != number:
+        if self.number != self._number:
             raise ConflictError(
                 "another process wrote to the catalog while its map grew",
                 where=str(self._environment.path),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,3 +244,19 @@ def test_after_the_end_nothing_is_written(catalog: Catalog, make_version: Make) 
         pass
     with pytest.raises(UsageError):
         txn.put_version(make_version(1), {})
+
+
+def test_a_map_that_is_full_only_at_the_commit_grows_too(tmp_path: Path) -> None:
+    # The commit itself needs pages for the list of free ones: of so many sizes in a row, some fit
+    # into the map row by row and not with that list.
+    for size in range(1, 40):
+        with Catalog.create(tmp_path / str(size), map_bytes=1 << 16) as catalog:
+            for step in range(8):
+                places = [
+                    ((step * 1000 + n).to_bytes(32, "big"), Location(bytes(32), n))
+                    for n in range(size)
+                ]
+                with catalog.write() as txn:
+                    txn.put_locations(places)
+            with catalog.read() as txn:
+                assert txn.counts()["location"] == 8 * size
