@@ -63,7 +63,7 @@ class WriteTxn(ReadTxn):
         environment.writer_thread = threading.get_ident()
         try:
             super().__init__(environment, write=True)
-            # Kept, since a commit that finds the map full ends the transaction it would be asked of.
+            # Kept, since a commit that finds the map full ends the transaction that knows it.
             self._number = self.number
         except BaseException:
             self._release()
