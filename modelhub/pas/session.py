@@ -13,23 +13,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from modelhub import _core, ids
 from modelhub.errors import ModelHubError
 from modelhub.fs import files, seam
-from modelhub.fs.layout import Layout
-from modelhub.pas.store import Place, Store
+from modelhub.pas.store import PackPaths, Place, Store
 from modelhub.tensors.dtypes import by_name
 
-__all__ = ["Session", "Tally"]
+__all__ = ["PRESETS", "Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
-# Small next to the level's speed on planes that hold text or tables; planes of floats use level 1.
-_BLOB_LEVEL = 1
+# What a preset asks of the coder: the level of zstd. 1 is small next to the level's speed on planes
+# that hold text or tables, and what planes of floats need; 12 is where more saves next to nothing.
+_LEVELS = {"fast": 1, "default": 1, "dense": 12}
+PRESETS = tuple(_LEVELS)
 
 
 @dataclass(slots=True)
@@ -43,20 +44,31 @@ class Tally:
     new_tensors: set[bytes] = field(default_factory=set)
 
 
+class SessionPaths(PackPaths, Protocol):
+    """Where packs lie, and where one in the making does."""
+
+    def temporary_pack_path(self) -> Path:
+        """Return a fresh path for a pack in the making, in the folder it will lie in."""
+
+
 class Session:
-    """Write access for one writer; use as a context manager, `finish` keeps what was written.
+    """Write access for one writer; use as a context manager, `seal` keeps what was written.
 
     Args:
         depth_max: The longest chain of deltas that may arise.
+        preset: One of `PRESETS`: how much time coding may take for how little room.
+        pack_bytes_max: A pack is closed beyond this size, and another begun.
     """
 
     def __init__(
         self,
-        layout: Layout,
+        layout: SessionPaths,
         locate: Callable[[bytes], Place | None],
         *,
         depth_max: int,
         threads: int = 0,
+        preset: str = "default",
+        pack_bytes_max: int = PACK_BYTES_MAX,
     ) -> None:
         self._layout = layout
         self._writer: _core.PackWriter | None = None
@@ -66,6 +78,8 @@ class Session:
         self.packs: list[bytes] = []
         self.tally = Tally()
         self._depth_max = depth_max
+        self._preset = preset
+        self._pack_bytes_max = pack_bytes_max
         self._outer = locate
         # Reads what this session has sealed as well as what was there before.
         self.store = Store(layout, self._find, threads=threads)
@@ -177,14 +191,14 @@ class Session:
         if self._writer is None:
             self._writer_path = self._layout.temporary_pack_path()
             seam.before("write", self._writer_path)
-            self._writer = _core.PackWriter(str(self._writer_path), level=_BLOB_LEVEL)
+            self._writer = _core.PackWriter(str(self._writer_path), level=_LEVELS[self._preset])
         return self._writer
 
     def _keep(self, object_id: bytes, stored: int) -> None:
         assert self._writer is not None
         self._pending[object_id] = len(self._pending)
         self.tally.stored_bytes += stored
-        if self._writer.bytes >= PACK_BYTES_MAX:
+        if self._writer.bytes >= self._pack_bytes_max:
             self.seal()
 
     def seal(self) -> None:
@@ -195,10 +209,11 @@ class Session:
         seam.before("sync", path)
         name = writer.finish()
         self._writer = None
-        self.packs.append(name)
         final = self._layout.pack_path(name.hex())
         # Folder and rename reach the disk together, before any record names the pack.
         files.rename(path, final)
+        # From here on the pack is this session's to discard; what lay there before was not.
+        self.packs.append(name)
         files.sync_dir(final.parent)
         for object_id, index in self._pending.items():
             self.places[object_id] = Place(name, index)

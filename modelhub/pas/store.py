@@ -12,14 +12,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from modelhub import _core, ids
 from modelhub.errors import CorruptionError, NotFoundError
-from modelhub.fs.layout import Layout
 
-__all__ = ["Locator", "Place", "Read", "Store", "cores_available"]
+__all__ = ["Locator", "PackPaths", "Place", "Read", "Store", "cores_available"]
 
 # File descriptors held open at once; the common limit of a process is 1024, shared with everything
 # else the user's program opens.
@@ -40,6 +41,13 @@ class Place:
 Locator = Callable[[bytes], Place | None]
 
 
+class PackPaths(Protocol):
+    """Where packs lie; a repository's `Layout` is one."""
+
+    def pack_path(self, name: str) -> Path:
+        """Return the path of a pack by its content name in hexadecimal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """Raw little-endian bytes of an object, and the compressed bytes read from packs for them."""
@@ -56,7 +64,7 @@ def cores_available() -> int:
 class Store:
     """Read access to the objects of a repository; safe to use from several threads."""
 
-    def __init__(self, layout: Layout, locate: Locator, *, threads: int = 0) -> None:
+    def __init__(self, layout: PackPaths, locate: Locator, *, threads: int = 0) -> None:
         self._layout = layout
         self._locate = locate
         self._readers: OrderedDict[bytes, _core.PackReader] = OrderedDict()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from modelhub import ids
-from modelhub.errors import CorruptionError, NotFoundError
-from modelhub.fs import files
+from modelhub.errors import CorruptionError, NotFoundError, PermissionDeniedError
+from modelhub.fs import files, seam
 from modelhub.fs.layout import Layout
 from modelhub.pas.scan import scan
-from modelhub.pas.session import Session
+from modelhub.pas.session import PRESETS, Session
 from modelhub.pas.store import Place, Store
 
 SHAPE = (64, 32)
@@ -130,6 +130,46 @@ def test_a_session_that_fails_leaves_nothing(disk: Disk) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert files.list_dir(disk.layout.packs_dir) == []
+
+
+def test_a_pack_is_closed_beyond_its_size(disk: Disk) -> None:
+    blobs = [bytes([number]) * 1000 for number in range(4)]
+    with Session(disk.layout, disk.places.get, depth_max=0, pack_bytes_max=1) as session:
+        names = [session.add_object(ids.BLOB, blob) for blob in blobs]
+        assert len(session.packs) == 4
+        disk.places.update(session.places)
+    assert [disk.store().blob(name) for name in names] == blobs
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_gives_back_what_was_stored(disk: Disk, preset: str) -> None:
+    (array,) = versions(1)
+    object_id = ids.tensor_id("float32", SHAPE, raw(array))
+    with Session(disk.layout, disk.places.get, depth_max=0, preset=preset) as session:
+        session.add_tensor(object_id, "float32", SHAPE, raw(array))
+        session.seal()
+        disk.places.update(session.places)
+    assert disk.store().read(object_id).data.tobytes() == array.tobytes()
+
+
+def test_what_lay_at_a_packs_place_is_not_this_sessions_to_discard(disk: Disk) -> None:
+    object_id = put(disk, versions(1)[0])
+    path = disk.layout.pack_path(disk.places[object_id].pack.hex())
+
+    def fail_to_rename(operation: str, path: Path) -> None:
+        if operation == "rename":
+            raise PermissionDeniedError("no")
+
+    def write_again() -> None:
+        with Session(disk.layout, lambda object_id: None, depth_max=0) as session:
+            session.add_tensor(object_id, "float32", SHAPE, raw(versions(1)[0]))
+            seam.set_hook(fail_to_rename)
+            session.seal()
+
+    with pytest.raises(PermissionDeniedError):
+        write_again()
+    seam.set_hook(None)
+    assert path.exists()
 
 
 def test_packs_are_found_again_without_an_index(disk: Disk) -> None:
