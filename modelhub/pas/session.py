@@ -27,9 +27,9 @@ __all__ = ["PRESETS", "Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
-# What a preset asks of the coder: the level of zstd. 1 is small next to the level's speed on planes
-# that hold text or tables, and what planes of floats need; 12 is where more saves next to nothing.
-_LEVELS = {"fast": 1, "default": 1, "dense": 12}
+# What a preset asks of the coder: the level of zstd. On planes of floats the levels from 2 to 12 are
+# slower than 1 and no smaller; 19 saves about 2 % more at a tenth of the speed.
+_LEVELS = {"fast": 1, "default": 1, "dense": 19}
 PRESETS = tuple(_LEVELS)
 
 
