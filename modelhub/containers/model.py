@@ -8,7 +8,7 @@ a name on a storage: all of it, or a strided view. A *literal* is a run of bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -115,6 +115,26 @@ class Parsed:
                 kind="bad_header",
             )
         return data
+
+    def in_place(self) -> Parsed:
+        """Return the structure without detached storages and the tensors on them.
+
+        The pieces still cover every byte: what a detached storage was computed from is literal.
+        """
+        kept = [storage for storage in self.storages if storage.offset is not None]
+        if len(kept) == len(self.storages):
+            return self
+        number = {storage.index: index for index, storage in enumerate(kept)}
+        return replace(
+            self,
+            storages=[replace(storage, index=number[storage.index]) for storage in kept],
+            tensors=[
+                replace(tensor, storage=number[tensor.storage])
+                for tensor in self.tensors
+                if tensor.storage in number
+            ],
+            detached={},
+        )
 
     def _name(self, index: int) -> str:
         return next((tensor.name for tensor in self.tensors if tensor.storage == index), "")

@@ -13,7 +13,7 @@ from modelhub.containers.model import Parsed
 from modelhub.dlv.sources import Source
 from modelhub.fs.files import InputFile
 from modelhub.pas import tree as trees
-from modelhub.pas.ingest import Ingested, Progress, ingest
+from modelhub.pas.ingest import Ingested, Progress, ingest, stored_tensors
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
 
@@ -65,7 +65,7 @@ def store_snapshot(
         for source, file, structure, prefix in zip(sources, opened, parsed, prefixes, strict=True):
             done = _ingest(session, file, structure, prefix, bases, progress)
             files.append(StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind))
-            tensors += _tensors(structure, prefix, len(storages))
+            tensors += stored_tensors(structure, prefix, len(storages))
             storages += done.storages
     tree = Tree(
         tuple(sorted(files, key=lambda file: file.path)),
@@ -104,18 +104,4 @@ def _prefixes(sources: Sequence[Source], parsed: Sequence[Parsed]) -> list[str]:
     return [
         f"{source.path}:" if any(count[tensor.name] > 1 for tensor in structure.tensors) else ""
         for source, structure in zip(sources, parsed, strict=True)
-    ]
-
-
-def _tensors(structure: Parsed, prefix: str, first_storage: int) -> list[StoredTensor]:
-    return [
-        StoredTensor(
-            prefix + tensor.name,
-            first_storage + tensor.storage,
-            tensor.dtype,
-            tuple(tensor.shape),
-            tensor.offset_elements,
-            None if tensor.strides is None else tuple(tensor.strides),
-        )
-        for tensor in structure.tensors
     ]

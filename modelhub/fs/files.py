@@ -12,6 +12,7 @@ import os
 import resource
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,7 @@ __all__ = [
     "file_stat",
     "list_dir",
     "make_dir",
+    "no_wider_than",
     "read_bytes",
     "remove",
     "rename",
@@ -126,6 +128,20 @@ def truncate(path: Path, size: int) -> None:
     with translated(path):
         seam.before("truncate", path)
         os.truncate(path, size)
+
+
+@contextlib.contextmanager
+def no_wider_than(mode: int) -> Iterator[None]:
+    """Give new files no permission that `mode` lacks: what is made of a private file is private.
+
+    The mask is the process's own; files that other threads make meanwhile are as private.
+    """
+    before = os.umask(0o077)
+    os.umask(before | (~mode & 0o777))
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def read_bytes(path: Path) -> bytes:

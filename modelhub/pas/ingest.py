@@ -20,9 +20,9 @@ from modelhub.errors import ConflictError
 from modelhub.pas import recipe
 from modelhub.pas.recipe import LITERAL_BYTES_MAX, Literal, Reference
 from modelhub.pas.session import Session
-from modelhub.pas.tree import StoredStorage
+from modelhub.pas.tree import StoredStorage, StoredTensor
 
-__all__ = ["Ingested", "Progress", "Source", "ingest"]
+__all__ = ["Ingested", "Progress", "Source", "ingest", "stored_tensors"]
 
 # Runs of a plain file are cut into blobs of this size: small enough to stream, large enough that
 # the 32-byte reference and the index row of each do not count.
@@ -151,6 +151,21 @@ def ingest(
     )
     recipe_id = session.add_object(ids.RECIPE, recipe.encode(file.size, sha256, operations))
     return Ingested(file.size, sha256, recipe_id, storages)
+
+
+def stored_tensors(parsed: Parsed, prefix: str = "", first_storage: int = 0) -> list[StoredTensor]:
+    """Return a file's tensors as a tree lists them, its storages counted from `first_storage`."""
+    return [
+        StoredTensor(
+            prefix + tensor.name,
+            first_storage + tensor.storage,
+            tensor.dtype,
+            tuple(tensor.shape),
+            tensor.offset_elements,
+            None if tensor.strides is None else tuple(tensor.strides),
+        )
+        for tensor in parsed.tensors
+    ]
 
 
 def _first_names(parsed: Parsed) -> dict[int, str]:

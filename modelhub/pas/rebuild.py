@@ -74,10 +74,12 @@ def write_file(
     *,
     planes: dict[bytes, int] | None = None,
     progress: Progress | None = None,
+    sync: bool = False,
 ) -> Rebuilt:
     """Write a stored file to `path`, replacing what is there once the new one is whole.
 
     Args:
+        sync: Make it durable before it takes its place.
         planes: For a truncated copy: object id -> leading bytes of each value to keep. The result
             is then not the original and is not compared with it.
 
@@ -87,7 +89,7 @@ def write_file(
     steps = load_recipe(store, file.recipe)
     bytes_read = 0
     pair = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
-    with OutputFile(path) as out, ThreadPoolExecutor(1, "modelhub-write") as pool:
+    with OutputFile(path, sync) as out, ThreadPoolExecutor(1, "modelhub-write") as pool:
         sink = _Sink(out, pool)
         for number, step in enumerate(steps.operations):
             if isinstance(step, Literal):

@@ -51,6 +51,35 @@ def test_detached_storages_are_loaded_on_demand():
         one.load_detached(1)
 
 
+def test_in_place_leaves_out_what_is_detached():
+    one = Parsed(
+        "test",
+        10,
+        [
+            Storage(0, None, 2, "uint8", (2,)),
+            Storage(1, 4, 2, "uint8", (2,)),
+            Storage(2, 0, 3, "uint8", (3,)),
+        ],
+        [
+            TensorEntry("a", 0, "uint8", (2,)),
+            TensorEntry("b", 2, "uint8", (3,)),
+            TensorEntry("c", 1, "uint8", (2,)),
+            TensorEntry("d", 2, "uint8", (1,), 1, (1,)),
+        ],
+        detached={0: lambda: b"ab"},
+    )
+    kept = one.in_place()
+    assert [(s.index, s.offset) for s in kept.storages] == [(0, 4), (1, 0)]
+    assert [(t.name, t.storage) for t in kept.tensors] == [("b", 1), ("c", 0), ("d", 1)]
+    assert list(kept.pieces()) == [
+        ("storage", 1, 0, 3),
+        ("literal", 3, 1),
+        ("storage", 0, 4, 2),
+        ("literal", 6, 4),
+    ]
+    assert kept.in_place() is kept
+
+
 @pytest.mark.parametrize(
     ("structure", "kind"),
     [

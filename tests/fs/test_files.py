@@ -267,3 +267,18 @@ def test_a_killed_writer_leaves_the_old_content_or_the_new(tmp_path: Path, step:
         os.execv(sys.executable, [sys.executable, "-c", _WRITER, str(path), str(step)])
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
     assert path.read_bytes() == (b"old" if step <= 4 else b"n" * 1000)
+
+
+def test_what_is_made_of_a_private_file_is_private(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with files.no_wider_than(0o640):
+            files.write_atomic(tmp_path / "group", b"x")
+        with files.no_wider_than(0o100400):
+            files.write_atomic(tmp_path / "own", b"x")
+        files.write_atomic(tmp_path / "all", b"x")
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"group": 0o640, "own": 0o400, "all": 0o644}
