@@ -9,14 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import save_file
-from safetensors.torch import save_file as save_torch
 
 from modelhub.dlv import stage
 from modelhub.dlv.checkout import checkout
@@ -34,63 +31,6 @@ def floats(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
-def write_every_dtype(path: Path) -> None:
-    bits = np.arange(65536, dtype=np.uint16)
-    tensors = {
-        name: torch.from_numpy(bits.view(np.int16).copy()).view(dtype)
-        for name, dtype in {
-            "bf16": torch.bfloat16,
-            "f16": torch.float16,
-            "e4m3": torch.float8_e4m3fn,
-            "e5m2": torch.float8_e5m2,
-            "i16": torch.int16,
-            "u8": torch.uint8,
-            "i8": torch.int8,
-        }.items()
-    }
-    nan = np.array([0x7F800001, 0xFFC12345, 0x7F800000, 0x80000000], np.uint32)
-    tensors["signalling"] = torch.from_numpy(nan.view(np.int32).copy()).view(torch.float32)
-    tensors["f64"] = torch.arange(5, dtype=torch.float64)
-    tensors["i32"] = torch.arange(5, dtype=torch.int32)
-    tensors["i64"] = torch.arange(5)
-    tensors["bool"] = torch.tensor([True, False])
-    tensors["c64"] = torch.tensor([1 + 2j], dtype=torch.complex64)
-    tensors["scalar"] = torch.tensor(3.5)
-    tensors["empty"] = torch.empty(0, 4)
-    tensors["odd/na.me\nü"] = torch.ones(3)
-    save_torch(tensors, str(path), metadata={"format": "pt"})
-
-
-def write_checkpoint(path: Path, **options: object) -> None:
-    weight = torch.from_numpy(floats(40, 30))
-    state = OrderedDict(
-        a=weight, tied=weight, part=weight[3:7], turned=weight.t(), n=torch.tensor(1)
-    )
-    torch.save({"model": state, "epoch": 3, "name": "x", "none": None}, path, **options)
-
-
-def make_inputs(folder: Path) -> dict[str, Path]:
-    folder.mkdir()
-    paths = {name: folder / name for name in ("all.safetensors", "zip.pt", "legacy.pth")}
-    write_every_dtype(paths["all.safetensors"])
-    write_checkpoint(paths["zip.pt"])
-    write_checkpoint(paths["legacy.pth"], _use_new_zipfile_serialization=False)
-    for name, save in (("plain.npz", np.savez), ("packed.npz", np.savez_compressed)):
-        paths[name] = folder / name
-        save(paths[name], a=floats(9, 5), f=np.asfortranarray(floats(4, 3)), e=np.empty((0, 2)))
-    paths["one.npy"] = folder / "one.npy"
-    np.save(paths["one.npy"], floats(7))
-    paths["swapped.npy"] = folder / "swapped.npy"
-    np.save(paths["swapped.npy"], floats(7).astype(">f4"))
-    paths["none.safetensors"] = folder / "none.safetensors"
-    save_file({}, paths["none.safetensors"])
-    paths["notes.txt"] = folder / "notes.txt"
-    paths["notes.txt"].write_bytes(b"text\n" * 30_000)
-    paths["nothing"] = folder / "nothing"
-    paths["nothing"].write_bytes(b"")
-    return paths
-
-
 def check_out(repo: Repo, inputs: dict[str, Path], out: Path) -> None:
     for name, path in inputs.items():
         model = name.replace(".", "-")
@@ -100,8 +40,8 @@ def check_out(repo: Repo, inputs: dict[str, Path], out: Path) -> None:
         assert sha256(target / name) == sha256(path)
 
 
-def test_every_kind_of_file_comes_back(tmp_path: Path) -> None:
-    inputs = make_inputs(tmp_path / "in")
+def test_every_kind_of_file_comes_back(tmp_path: Path, every_kind: dict[str, Path]) -> None:
+    inputs = every_kind
     with Repo.init(tmp_path / "repo") as repo:
         for name, path in inputs.items():
             stage.add(repo, [path])
@@ -246,9 +186,8 @@ def test_a_commit_killed_anywhere_is_whole_or_not_there(tmp_path: Path) -> None:
     assert killed >= 4
 
 
-def test_bfloat16_and_fp8_weights_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "all.safetensors"
-    write_every_dtype(path)
+def test_bfloat16_and_fp8_weights_read_back(tmp_path: Path, every_kind: dict[str, Path]) -> None:
+    path = every_kind["all.safetensors"]
     with Repo.init(tmp_path / "repo") as repo:
         stage.add(repo, [path])
         commit(repo, "all")
