@@ -27,8 +27,8 @@ __all__ = ["PRESETS", "Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
-# What a preset asks of the coder: the level of zstd. On planes of floats the levels from 2 to 12 are
-# slower than 1 and no smaller; 19 saves about 2 % more at a tenth of the speed.
+# What a preset asks of the coder: the level of zstd. On planes of floats the levels from 2 to 12
+# are slower than 1 and no smaller; 19 saves about 2 % more at a tenth of the speed.
 _LEVELS = {"fast": 1, "default": 1, "dense": 19}
 PRESETS = tuple(_LEVELS)
 
