@@ -14,15 +14,16 @@ from typing import Any
 from modelhub import _core, config, containers, ids
 from modelhub.catalog import Catalog
 from modelhub.containers.model import Parsed
-from modelhub.errors import BadInputError, ModelHubError
+from modelhub.errors import BadInputError, CorruptionError, ModelHubError
 from modelhub.fs import files
 from modelhub.fs.files import InputFile
 from modelhub.fs.layout import Layout, find_root
+from modelhub.pas.compressed import SUFFIX, CompressedFile, is_pack
 from modelhub.tensors.dtypes import by_code
 
 __all__ = ["Inspection", "inspect"]
 
-_PACK_SUFFIX = ".pack"
+_PACK_SUFFIXES = frozenset({".pack", SUFFIX})
 
 _OBJECT_KINDS = {
     ids.TENSOR: "tensor",
@@ -63,7 +64,7 @@ def inspect(path: Path, *, verify: bool = False) -> Inspection:
     if path.is_dir():
         return _folder(path)
     size = files.file_stat(path).st_size
-    if path.suffix == _PACK_SUFFIX:
+    if path.suffix in _PACK_SUFFIXES or is_pack(path):
         return _pack(path, size, verify)
     own = _own_file(path, size)
     return own if own is not None else _container(path, size)
@@ -82,7 +83,10 @@ def _pack(path: Path, size: int, verify: bool) -> Inspection:
                 problem = problem or error
         raw = sum(row["raw_bytes"] for row in rows)
         stored = sum(row["stored_bytes"] for row in rows)
+        original, damage = _original(path)
+        problem = problem or damage
         facts = {
+            **original,
             "name": reader.name.hex(),
             "objects": reader.count,
             "raw_bytes": raw,
@@ -90,7 +94,25 @@ def _pack(path: Path, size: int, verify: bool) -> Inspection:
             "index_bytes": size - stored,
             "deltas": sum(1 for row in rows if row["base"]),
         }
-    return Inspection("pack", path, size, facts, tuple(rows), problem)
+    kind = "compressed file" if original or damage else "pack"
+    return Inspection(kind, path, size, facts, tuple(rows), problem)
+
+
+def _original(path: Path) -> tuple[dict[str, Any], ModelHubError | None]:
+    """Return what a compressed file says of its original; nothing for a repository's pack."""
+    try:
+        with CompressedFile(path) as compressed:
+            file = compressed.file
+    except BadInputError:
+        return {}, None
+    except CorruptionError as error:
+        return {}, error
+    return {
+        "original": file.path,
+        "original_kind": file.kind,
+        "original_bytes": file.size,
+        "original_sha256": file.sha256.hex(),
+    }, None
 
 
 def _pack_entry(reader: _core.PackReader, index: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelhub.dlv import stage
+from modelhub.dlv.compress import compress
 from modelhub.dlv.inspect import inspect
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, CorruptionError, ModelHubError, NotFoundError
@@ -42,6 +43,36 @@ def test_damaged_block_is_found_on_request(repo: Repo, commit_arrays) -> None:
     found = inspect(path, verify=True)
     assert isinstance(found.problem, CorruptionError)
     assert sum(entry["state"] == "damaged" for entry in found.entries) == 1
+
+
+def test_a_compressed_file_says_what_is_in_it(tmp_path: Path) -> None:
+    source, path = tmp_path / "w.npz", tmp_path / "anything"
+    np.savez(source, **ARRAYS)
+    made = compress(source, path)
+    found = inspect(path, verify=True)
+    assert (found.kind, found.problem) == ("compressed file", None)
+    assert (found.facts["original"], found.facts["original_kind"]) == ("w.npz", "npz")
+    assert found.facts["original_bytes"] == made.logical_bytes
+    assert found.facts["original_sha256"] == made.sha256
+    assert [entry["kind"] for entry in found.entries] == ["tensor", "tensor", "recipe", "tree"]
+    assert found.facts["objects"] == 4
+
+
+def test_a_compressed_file_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "w.mhz"
+    np.savez(tmp_path / "w.npz", **ARRAYS)
+    compress(tmp_path / "w.npz", path)
+    whole = path.read_bytes()
+    tree = inspect(path).entries[-1]
+    data = bytearray(whole)
+    data[tree["offset"] + tree["stored_bytes"] - 1] ^= 1
+    path.write_bytes(data)
+    found = inspect(path)
+    assert isinstance(found.problem, CorruptionError)
+    assert found.problem.where.startswith(str(path))
+    path.write_bytes(whole[:-1])
+    with pytest.raises(CorruptionError):
+        inspect(path)
 
 
 def test_not_a_pack(tmp_path: Path) -> None:
