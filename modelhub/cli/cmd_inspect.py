@@ -28,7 +28,7 @@ _PRIORITY = {"offset": 4, "codecs": 3, "segment_bytes": 5, "view": 1, "base": 2,
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "file", metavar="FILE", type=Path, help="a pack, another file of a repository, or weights"
+        "file", metavar="FILE", type=Path, help="a file of a repository, compressed, or weights"
     )
     parser.add_argument(
         "--verify", action="store_true", help="check every block of a pack; status 1 if damaged"

@@ -59,5 +59,7 @@ VERBS: dict[str, Verb] = {
     "du": _verb("du", "show what versions take on disk", 3, 5),
     "gc": _verb("gc", "free the room of what no version needs", 3, 5),
     "fsck": _verb("fsck", "check every stored byte", 1, 3, 5),
+    "compress": _verb("compress", "make files smaller, without a repository", 3, 4, 5),
+    "decompress": _verb("decompress", "get compressed files back, byte for byte", 3, 4, 5),
     "inspect": _verb("inspect", "show what a file is made of", 1, 3, 5),
 }
