@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from modelhub.containers.limits import CENTRAL_BYTES_MAX, INFLATE_FREE_BYTES, INFLATE_RATIO_MAX
@@ -36,7 +36,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in the archive; `offset` is where its bytes begin, past its own header."""
+    """A file in the archive; `offset` is where its bytes begin, past its own header.
+
+    `header` and `entry` are where its own header and its entry in the directory begin.
+    """
 
     name: str
     method: int
@@ -44,6 +47,8 @@ class Member:
     compressed: int
     size: int
     crc: int
+    header: int = 0
+    entry: int = 0
 
     @property
     def stored(self) -> bool:
@@ -73,7 +78,7 @@ def read_members(file: Readable) -> list[Member]:
     position = 0
     for _ in range(count):
         header, name, member, used = _central(raw, position, where)
-        rows.append((header, name, member))
+        rows.append((header, name, replace(member, header=header, entry=start + position)))
         position += used
     if position != size:
         _bad(f"{size - position} bytes after the last entry of the zip directory", where)
@@ -192,9 +197,7 @@ def _located(
         name = file.read(header + _LOCAL.size, local[9])
         if local[0] != MAGIC or name != name_bytes or local[3] != member.method:
             _bad(f"zip member {member.name!r} differs from its local header", where)
-        members.append(
-            Member(member.name, member.method, offset, member.compressed, member.size, member.crc)
-        )
+        members.append(replace(member, offset=offset))
     return members
 
 

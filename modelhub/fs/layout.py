@@ -66,6 +66,10 @@ class Layout:
             raise UsageError(f"pack name {name!r}", expected="64 lower-case hexadecimal digits")
         return self.packs_dir / f"{name}.pack"
 
+    def temporary_path(self) -> Path:
+        """Return a fresh path for what a writer needs for a moment; `gc` removes leftovers."""
+        return self.packs_dir / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+
     def temporary_pack_path(self) -> Path:
         """Return a fresh path for a pack in the making; `gc` removes what a crash leaves."""
         return self.packs_dir / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.pack.tmp"

@@ -13,7 +13,16 @@ from typing import Any
 from modelhub.errors import CorruptionError
 from modelhub.pas import canonical
 
-__all__ = ["StoredFile", "StoredStorage", "StoredTensor", "Tree", "decode", "encode"]
+__all__ = [
+    "Loss",
+    "Lossy",
+    "StoredFile",
+    "StoredStorage",
+    "StoredTensor",
+    "Tree",
+    "decode",
+    "encode",
+]
 
 _FORMAT = 1
 
@@ -51,12 +60,37 @@ class StoredTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What a lossy scheme did to a storage: the largest error and the relative L2, as measured.
+
+    `bound` is the largest error that the scheme allows there; None where it promises none.
+    """
+
+    bound: float | None
+    max_error: float
+    relative_l2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lossy:
+    """The schemes by which a snapshot's values were changed, the last one last.
+
+    `losses` has one item for each storage of the tree, against the snapshot it was made from; None
+    where the storage is exact.
+    """
+
+    schemes: tuple[str, ...]
+    losses: tuple[Loss | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
-    """One snapshot's files, storages and tensors."""
+    """One snapshot's files, storages and tensors; `lossy` is None where they are as committed."""
 
     files: tuple[StoredFile, ...]
     storages: tuple[StoredStorage, ...]
     tensors: tuple[StoredTensor, ...]
+    lossy: Lossy | None = None
 
     @property
     def logical_bytes(self) -> int:
@@ -93,16 +127,35 @@ def _tensor_from_json(row: list[Any], storages: tuple[StoredStorage, ...]) -> St
     return StoredTensor(name, storage, dtype, tuple(shape), offset, tuple(strides))
 
 
+def _lossy_to_json(lossy: Lossy) -> dict[str, Any]:
+    rows = [
+        None if loss is None else [loss.bound, loss.max_error, loss.relative_l2]
+        for loss in lossy.losses
+    ]
+    return {"schemes": list(lossy.schemes), "losses": rows}
+
+
+def _lossy_from_json(value: Any, storages: int) -> Lossy | None:
+    if value is None:
+        return None
+    losses = tuple(None if row is None else Loss(*row) for row in value["losses"])
+    if len(losses) != storages or not value["schemes"]:
+        raise ValueError(f"{len(losses)} losses for {storages} storages")
+    return Lossy(tuple(value["schemes"]), losses)
+
+
 def encode(tree: Tree) -> bytes:
     """Return the tree's canonical bytes."""
-    return canonical.dump(
-        {
-            "format": _FORMAT,
-            "files": [file_to_json(file) for file in tree.files],
-            "storages": [[s.id.hex(), s.dtype, list(s.shape)] for s in tree.storages],
-            "tensors": [_tensor_to_json(tensor) for tensor in tree.tensors],
-        }
-    )
+    value = {
+        "format": _FORMAT,
+        "files": [file_to_json(file) for file in tree.files],
+        "storages": [[s.id.hex(), s.dtype, list(s.shape)] for s in tree.storages],
+        "tensors": [_tensor_to_json(tensor) for tensor in tree.tensors],
+    }
+    if tree.lossy is not None:
+        # The key is there only where it says something, so that exact trees keep their ids.
+        value["lossy"] = _lossy_to_json(tree.lossy)
+    return canonical.dump(value)
 
 
 def decode(data: bytes) -> Tree:
@@ -120,13 +173,14 @@ def decode(data: bytes) -> Tree:
         )
         tensors = tuple(_tensor_from_json(row, storages) for row in value["tensors"])
         files = tuple(file_from_json(row) for row in value["files"])
+        lossy = _lossy_from_json(value.get("lossy"), len(storages))
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise CorruptionError(
             f"a field is missing or malformed ({error!r})",
             where="tree",
             hint="run `modelhub fsck`",
         ) from error
-    return Tree(files, storages, tensors)
+    return Tree(files, storages, tensors, lossy)
 
 
 def check_format(value: dict[str, Any], what: str, newest: int) -> None:

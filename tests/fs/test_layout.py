@@ -33,6 +33,9 @@ def test_temporary_packs_differ_and_name_their_process() -> None:
     assert first.parent == layout.packs_dir
     assert first.name.startswith(f"tmp-{os.getpid()}-")
     assert first.name.endswith(".pack.tmp")
+    other = layout.temporary_path()
+    assert (other.parent, other.suffix) == (layout.packs_dir, ".tmp")
+    assert other != layout.temporary_path()
 
 
 def test_finds_the_nearest_root_above(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from modelhub.errors import CorruptionError
 from modelhub.pas import manifest, tree
 from modelhub.pas.manifest import Annotation, Manifest, Snapshot
-from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
+from modelhub.pas.tree import Loss, Lossy, StoredFile, StoredStorage, StoredTensor, Tree
 
 ID = bytes(range(32))
 FILE = StoredFile("a/ü.safetensors", 7, ID, ID[::-1], "safetensors")
@@ -47,6 +47,24 @@ def test_tree_round_trip_with_ties_and_views() -> None:
         ),
     )
     assert tree.decode(tree.encode(made)) == made
+
+
+LOSSY = Lossy(("bf16", "random:4"), (None, Loss(None, 0.5, 0.1), Loss(2.0, 1.5, math.inf)))
+
+
+def test_tree_round_trip_with_losses() -> None:
+    storages = tuple(StoredStorage(ID, "float32", (n,)) for n in range(3))
+    made = Tree((FILE,), storages, (), LOSSY)
+    assert tree.decode(tree.encode(made)) == made
+    # An exact tree says nothing of losses, so that its id is what it always was.
+    assert b"lossy" not in tree.encode(Tree((FILE,), storages, ()))
+
+
+def test_losses_that_do_not_fit_the_storages_are_refused() -> None:
+    storage = StoredStorage(ID, "float32", (1,))
+    for wrong in (LOSSY, Lossy((), (None,))):
+        with pytest.raises(CorruptionError):
+            tree.decode(tree.encode(Tree((), (storage,), (), wrong)))
 
 
 @pytest.mark.parametrize("decode", [manifest.decode, tree.decode, manifest.decode_annotation])
