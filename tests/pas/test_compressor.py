@@ -18,7 +18,7 @@ from modelhub.errors import ConflictError, NotFoundError, PermissionDeniedError
 from modelhub.fs import seam
 from modelhub.pas.compressed import CompressedFile
 from modelhub.pas.ingest import Ingested
-from modelhub.pas.session import PRESETS
+from modelhub.pas.session import PRESETS, Session
 
 Compress = Callable[..., Ingested]
 
@@ -47,6 +47,14 @@ def test_tensors_first_then_the_recipe_then_the_tree(
         assert compressed.file.kind == "npz"
         compressed.write(weights.with_name("back"))
     assert weights.with_name("back").read_bytes() == weights.read_bytes()
+
+
+def test_the_pack_is_one_however_large(
+    weights: Path, compress: Compress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Session.__init__.__kwdefaults__, "pack_bytes_max", 1)
+    compress(weights, weights.with_name("t"))
+    assert kinds(weights.with_name("t")) == [ids.TENSOR] * 5 + [ids.RECIPE, ids.TREE]
 
 
 def test_what_is_detached_is_stored_once(tmp_path: Path, compress: Compress) -> None:
