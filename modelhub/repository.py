@@ -20,6 +20,7 @@ from modelhub.dlv import tag as tags
 from modelhub.dlv import weights as reading
 from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.listing import listing
+from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.memory import content_of
 from modelhub.dlv.resolve import format_rev, resolve
 from modelhub.dlv.state import Repo
@@ -73,6 +74,11 @@ class Version:
     def metadata(self) -> dict[str, Any]:
         """The metadata M as committed."""
         return dict(self.repo.manifest(self.record.id).metadata)
+
+    @property
+    def lossy(self) -> LossyLabel | None:
+        """The scheme and errors of a lossy copy; None where values are as committed."""
+        return label_of(self.metadata)
 
     @property
     def series(self) -> dict[str, list[tuple[float, float]]]:
@@ -216,9 +222,9 @@ class Repository:
         """Write a version's files into a folder."""
         return checkout(self._repo, rev, Path(path), **options)
 
-    def copy(self, rev: str, name: str, message: str = "") -> Version:
-        """Start a new model from a version."""
-        made = copies.copy(self._repo, rev, name, message)
+    def copy(self, rev: str, name: str, message: str = "", *, scheme: str | None = None) -> Version:
+        """Start a new model from a version; with a scheme such as `bf16`, a lossy one."""
+        made = copies.copy(self._repo, rev, name, message, scheme=scheme)
         return self[f"{made.name}@{made.version}"]
 
     def tag(self, rev: str, tag: str, *, force: bool = False) -> None:

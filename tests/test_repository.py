@@ -101,3 +101,21 @@ def test_what_cannot_be_stored_is_one_error(repository: modelhub.Repository, bad
     with pytest.raises(modelhub.BadInputError):
         repository.commit("m", bad)
     assert list(repository) == []
+
+
+def test_a_lossy_copy_says_so(repository: modelhub.Repository) -> None:
+    values = np.random.default_rng(0).standard_normal((50, 20)).astype(np.float32)
+    exact = repository.commit("m", {"w": values})
+    copy = repository.copy("m", "m-bf16", scheme="bf16")
+    assert exact.lossy is None
+    assert copy.lossy is not None
+    assert copy.lossy.scheme == "bf16"
+    assert copy.lossy.source.hex() == exact.id
+    wanted = values.astype(ml_dtypes.bfloat16).astype(np.float32)
+    assert (copy.weights()["w"] == wanted).all()
+    assert repository.copy("m-bf16", "other").lossy == copy.lossy
+    with pytest.raises(modelhub.UsageError):
+        repository.copy("m", "m-x", scheme="x")
+    # New weights are not lossy because older ones were.
+    with pytest.raises(modelhub.BadInputError, match="lossy"):
+        repository.commit("m", {"w": values}, metadata=copy.metadata)

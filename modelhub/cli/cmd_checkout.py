@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelhub.cli.context import Context
 from modelhub.cli.output import Output
+from modelhub.cli.view_lossy import lossy_document, lossy_text
 from modelhub.dlv.checkout import checkout
 from modelhub.dlv.resolve import format_rev, resolve
 from modelhub.dlv.state import Repo
@@ -70,6 +71,7 @@ def run(context: Context, values: argparse.Namespace) -> int:
             "bytes_written": result.bytes_written,
             "bytes_read": result.bytes_read,
             "seconds": seconds,
+            "lossy": lossy_document(result.lossy),
         }
     )
     if context.quiet:
@@ -95,6 +97,8 @@ def run(context: Context, values: argparse.Namespace) -> int:
         f"{human.size(result.bytes_read)} read, {human.duration(seconds)}",
         "dim",
     )
+    if result.lossy is not None:
+        output.say(f"the values are lossy: {lossy_text(result.lossy)}", "yellow")
     return 0
 
 

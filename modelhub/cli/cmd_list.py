@@ -28,6 +28,8 @@ _FACTS = (
     Column("size", right=True),
     Column("stored", right=True),
     Column("metric", priority=1),
+    # Never left out: who reads a list must not take a lossy version for an exact one.
+    Column("lossy"),
     Column("tags", flexible=True),
     Column("message", flexible=True, priority=4),
 )
@@ -85,6 +87,7 @@ def _facts(version: Listed, now_ns: int) -> tuple[str, ...]:
         human.size(version.logical_bytes),
         human.size(version.stored_bytes),
         metric_text(version),
+        "" if version.lossy is None else version.lossy.scheme,
         ", ".join(version.tags),
         one_line(version.message),
     )

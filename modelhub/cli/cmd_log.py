@@ -7,6 +7,7 @@ import time
 
 from modelhub.cli.context import Context
 from modelhub.cli.output import Output
+from modelhub.cli.view_lossy import lossy_text
 from modelhub.cli.view_version import metric_text, sizes_text, version_document
 from modelhub.dlv.history import history
 from modelhub.dlv.listing import Listed
@@ -63,5 +64,7 @@ def _say_version(output: Output, version: Listed, now_ns: int) -> None:
     if len(version.snapshots) > 1:
         parts.insert(0, f"{len(version.snapshots)} snapshots")
     output.line(f"  {', '.join(part for part in parts if part)}", "dim")
+    if version.lossy is not None:
+        output.line(f"  lossy: {lossy_text(version.lossy)}", "yellow")
     for line in version.message.splitlines():
         output.line(f"    {line}")

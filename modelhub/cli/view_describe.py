@@ -7,8 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelhub.cli.view_lossy import loss_facts, loss_grid, lossy_facts_document
 from modelhub.cli.view_version import version_document
 from modelhub.dlv.describe import Description
+from modelhub.dlv.lossy import is_reserved
 from modelhub.net.summary import Line
 from modelhub.report import human
 from modelhub.report.page import Block, Chart, Charts, Column, Facts, Grid, Lines, Page
@@ -29,6 +31,7 @@ def describe_document(found: Description) -> dict[str, Any]:
     """Return the description for JSON."""
     return {
         **version_document(found.version),
+        "lossy": lossy_facts_document(found.lossy),
         "children": found.children,
         "snapshot": found.snapshot,
         "snapshot_details": [
@@ -81,6 +84,7 @@ def describe_page(found: Description, *, full: bool) -> Page:
     blocks: list[Block] = [
         _facts(found),
         Lines(version.message.splitlines() if "\n" in version.message else (), "message"),
+        *_lossy(found, full),
         _snapshots(found, full),
         _network(found.network, full),
         _tied(found.tied, full),
@@ -122,6 +126,12 @@ def _facts(found: Description) -> Facts:
             ("", f"{human.size(version.stored_bytes)} added by its commit"),
         )
     )
+
+
+def _lossy(found: Description, full: bool) -> list[Block]:
+    if found.lossy is None:
+        return []
+    return [loss_facts(found.lossy), loss_grid(found.lossy, full=full)]
 
 
 def _cut(rows: Sequence[Any], limit: int, full: bool) -> tuple[Sequence[Any], str]:
@@ -198,7 +208,9 @@ def _tied(tied: Sequence[Sequence[str]], full: bool) -> Lines:
 
 def _metadata(metadata: Mapping[str, Scalar], full: bool) -> Grid:
     # What the user set comes before what files brought along (config.*, safetensors.*).
-    keys = sorted(metadata, key=lambda key: ("." in key, natural_key(key)))
+    # What makes a version lossy stands above.
+    shown = [key for key in metadata if not is_reserved(key)]
+    keys = sorted(shown, key=lambda key: ("." in key, natural_key(key)))
     rows = [(key, _scalar(metadata[key])) for key in keys]
     kept, note = _cut(rows, _ROWS, full)
     return Grid((Column("", strong=True), Column("", flexible=not full)), kept, "metadata", note)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelhub.catalog.records import TensorRecord
+from modelhub.cli.view_lossy import lossy_document, lossy_text
 from modelhub.dlv.compare import Change
 from modelhub.dlv.diff import Comparison, Diff, FileChange, MetadataChange, TensorChange
+from modelhub.dlv.lossy import is_reserved
 from modelhub.report import human
 from modelhub.report.page import Block, Column, Facts, Grid, Page
 from modelhub.report.text import natural_key
@@ -27,6 +29,8 @@ def _comparison_document(found: Comparison) -> dict[str, Any]:
     return {
         "left": found.left,
         "right": found.right,
+        "left_lossy": lossy_document(found.left_lossy),
+        "right_lossy": lossy_document(found.right_lossy),
         "same": found.same,
         "added": [_record_document(record) for record in found.added],
         "removed": [_record_document(record) for record in found.removed],
@@ -97,7 +101,8 @@ def _blocks(found: Comparison, heading: str, full: bool) -> list[Block]:
     retyped = [t for t in found.tensors if t.retyped and not t.reshaped]
     shapes = [(t.name, _shape(t.left_shape), _shape(t.right_shape)) for t in reshaped]
     dtypes = [(t.name, t.left_dtype, t.right_dtype) for t in retyped]
-    metadata = [_metadata_row(change) for change in found.metadata]
+    # What makes a side lossy is said at the top.
+    metadata = [_metadata_row(change) for change in found.metadata if not is_reserved(change.key)]
     return [
         _summary(found, heading),
         _records("only in " + found.right, found.added, full),
@@ -136,7 +141,14 @@ def _summary(found: Comparison, heading: str) -> Facts:
             f"relative L2 {_number(change.relative_l2)}, cosine {_cosine(change.cosine)}, "
             f"max |d| {_number(change.max_abs)}, over what changed"
         )
-    return Facts((("tensors", tensors), ("values", share), ("distance", distance)), heading)
+    lossy = [
+        f"{rev} by {lossy_text(label)}"
+        for rev, label in ((found.left, found.left_lossy), (found.right, found.right_lossy))
+        if label is not None
+    ]
+    rows = [("" if index else "lossy", text) for index, text in enumerate(lossy)]
+    rows += [("tensors", tensors), ("values", share), ("distance", distance)]
+    return Facts(rows, heading)
 
 
 def _records(heading: str, records: Sequence[TensorRecord], full: bool) -> Grid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelhub.cli.view_lossy import lossy_document
 from modelhub.dlv.listing import Listed
 from modelhub.report import human
 
@@ -33,6 +34,7 @@ def version_document(version: Listed) -> dict[str, Any]:
         "metric": None
         if version.metric is None
         else {"name": version.metric[0], "value": version.metric[1]},
+        "lossy": lossy_document(version.lossy),
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from modelhub import ids
 from modelhub.dlv import export
+from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.weights import planes_for
@@ -39,12 +40,16 @@ class CheckedOut:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutResult:
-    """What was written, in bytes, and the compressed bytes read from packs for it."""
+    """What was written, in bytes, and the compressed bytes read from packs for it.
+
+    `lossy` is the label of a version whose values are not those that were committed.
+    """
 
     rev: str
     files: tuple[CheckedOut, ...]
     bytes_written: int
     bytes_read: int
+    lossy: LossyLabel | None
 
 
 def checkout(
@@ -102,12 +107,17 @@ def checkout(
         written.get(file.path, CheckedOut(file.path, file.size, file.sha256.hex(), True))
         for file in wanted
     )
-    return CheckoutResult(_rev(found), result, total, bytes_read)
+    return CheckoutResult(_rev(found), result, total, bytes_read, _label(repo, found))
 
 
 def _rev(found: Resolved) -> str:
     label = f"#{found.snapshot.label}" if found.snapshot is not None else ""
     return format_rev(found.version) + label
+
+
+def _label(repo: Repo, found: Resolved) -> LossyLabel | None:
+    with repo.catalog.read() as txn:
+        return label_of(txn.metadata(found.version.id))
 
 
 def _tree(repo: Repo, found: Resolved) -> Tree | None:
@@ -217,4 +227,4 @@ def _converted(
         as_bfloat16=precision == "bf16",
     )
     file = CheckedOut(path.name, made.size, made.sha256.hex(), False)
-    return CheckoutResult(_rev(found), (file,), made.size, made.bytes_read)
+    return CheckoutResult(_rev(found), (file,), made.size, made.bytes_read, _label(repo, found))

@@ -18,6 +18,7 @@ from pathlib import Path
 from modelhub import ids
 from modelhub.catalog.records import VersionRecord
 from modelhub.dlv import metrics_log, record, stage
+from modelhub.dlv.lossy import LossyLabel, refuse_reserved
 from modelhub.dlv.names import check_label, check_model_name, check_tag
 from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
 from modelhub.dlv.snapshots import Bases, StoredSnapshot, store_file, store_snapshot
@@ -49,7 +50,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """A new version: its names, sizes in bytes, and what became of its tensors."""
+    """A new version: its names, sizes in bytes, and what became of its tensors.
+
+    `lossy` is its label where it is a lossy copy.
+    """
 
     name: str
     version: int
@@ -62,6 +66,7 @@ class CommitResult:
     tensors_delta: int
     tensors_known: int
     seconds: float
+    lossy: LossyLabel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,7 @@ def commit_content(
     if tag is not None:
         check_tag(tag)
     _check_labels([label for label, _ in content.snapshots])
+    refuse_reserved(content.metadata)
     with repo.writer_lock(on_wait), repo.session() as session:
         parents = _parents(repo, name, bases)
         if tag is not None:

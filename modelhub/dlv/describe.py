@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, TensorRecord, VersionRecord
-from modelhub.dlv.listing import Listed, Parent, listed
+from modelhub.dlv.listing import Listed, Parent, listed, parent_of
+from modelhub.dlv.lossy import LossyFacts, facts_of
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.usage import held_bytes
@@ -57,7 +58,8 @@ class Description:
     """A version as people want to know it; sizes in bytes.
 
     `snapshot` is the label that dtypes, tensors and files are those of, empty without weights.
-    `held_bytes` are the stored bytes of all that the version needs, shared or not.
+    `held_bytes` are the stored bytes of all that the version needs, shared or not. Metadata and
+    series of a lossy copy are those of the exact version.
     """
 
     version: Listed
@@ -73,6 +75,7 @@ class Description:
     metadata: Mapping[str, Scalar]
     series: Mapping[str, list[tuple[float, float]]]
     annotations: tuple[AnnotationRecord, ...]
+    lossy: LossyFacts | None
 
     @property
     def parents(self) -> tuple[Parent, ...]:
@@ -97,6 +100,8 @@ def describe(repo: Repo, rev: str) -> Description:
         facts = listed(txn, version)
         children = [txn.version(child) for child in txn.children(version.id)]
         annotations = tuple(txn.annotations(version.id))
+        label = facts.lossy
+        source = "" if label is None else parent_of(txn, label.source).text
         if found.snapshot is not None:
             records = list(txn.tensors(found.snapshot.tree))
     present = sorted(
@@ -116,6 +121,7 @@ def describe(repo: Repo, rev: str) -> Description:
         metadata=dict(manifest.metadata),
         series=dict(manifest.series),
         annotations=annotations,
+        lossy=None if label is None else facts_of(label, source, tree),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from modelhub.catalog.records import TensorRecord
 from modelhub.dlv.compare import Change, Meter
+from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.weights import entries, matching, read_tensor
@@ -85,10 +86,12 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the right side differs from the left."""
+    """How the right side differs from the left; a side that is a lossy copy has a label."""
 
     left: str
     right: str
+    left_lossy: LossyLabel | None
+    right_lossy: LossyLabel | None
     added: tuple[TensorRecord, ...]
     removed: tuple[TensorRecord, ...]
     tensors: tuple[TensorChange, ...]
@@ -113,6 +116,7 @@ class Diff:
 @dataclass(frozen=True, slots=True)
 class _Side:
     rev: str
+    lossy: LossyLabel | None
     tensors: Mapping[str, TensorRecord]
     metadata: Mapping[str, Scalar]
     files: Mapping[str, tuple[int, bytes]]
@@ -183,7 +187,7 @@ def _side(repo: Repo, found: Resolved, pattern: str | None) -> _Side:
         tree = trees.decode(repo.store.blob(snapshot.tree))
         files.update({file.path: (file.size, file.sha256) for file in tree.files})
     tensors = {record.name: record for record in records}
-    return _Side(format_rev(version) + label, tensors, metadata, files)
+    return _Side(format_rev(version) + label, label_of(metadata), tensors, metadata, files)
 
 
 def _bytes_to_read(left: _Side, right: _Side) -> int:
@@ -213,6 +217,8 @@ def _compare(repo: Repo, left: _Side, right: _Side, values: bool, steps: _Steps)
     return Comparison(
         left=left.rev,
         right=right.rev,
+        left_lossy=left.lossy,
+        right_lossy=right.lossy,
         added=tuple(r for name, r in right.tensors.items() if name not in left.tensors),
         removed=tuple(r for name, r in left.tensors.items() if name not in right.tensors),
         tensors=changes,

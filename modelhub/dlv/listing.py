@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from modelhub.catalog import ReadTxn
 from modelhub.catalog.records import VersionRecord
+from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import default_snapshot, format_rev
 from modelhub.dlv.state import Repo
 
-__all__ = ["Forest", "Listed", "Parent", "forest", "headline", "listed", "listing"]
+__all__ = ["Forest", "Listed", "Parent", "forest", "headline", "listed", "listing", "parent_of"]
 
 Scalar = str | int | float | bool
 
@@ -40,7 +41,10 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A version in a list; `tensors` and `values` are those of its best (else last) snapshot."""
+    """A version in a list; `tensors` and `values` are those of its best (else last) snapshot.
+
+    A lossy copy has no metric: what was measured was measured of the exact weights.
+    """
 
     id: bytes
     name: str
@@ -58,6 +62,7 @@ class Listed:
     stored_bytes: int
     tags: tuple[str, ...]
     metric: tuple[str, float] | None
+    lossy: LossyLabel | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def _listed(
     counts: dict[bytes, tuple[int, int]],
 ) -> Listed:
     metadata = txn.metadata(version.id)
+    lossy = label_of(metadata)
     snapshot = default_snapshot(version, metadata.get("best_snapshot"))
     tensors, values = 0, 0
     if snapshot is not None:
@@ -171,7 +177,8 @@ def _listed(
         logical_bytes=version.logical_bytes,
         stored_bytes=version.stored_bytes,
         tags=tags,
-        metric=headline(metadata),
+        metric=None if lossy is not None else headline(metadata),
+        lossy=lossy,
     )
 
 
