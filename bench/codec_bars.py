@@ -115,7 +115,7 @@ def _sizes(figures: Figures) -> Iterator[Bar]:
         yield Bar(f"{source}, default, saved (bar: {named} - 0.2)", default, bound, "%", True)
         if source in _SAVED:
             yield Bar(f"{source}, default, saved", default, _SAVED[source], "%", True)
-        if source == "minilm-f16":
+        if source == "minilm-f16" and named != _Z4AI:
             z4ai = _saved(figures.get(source, _Z4AI))
             yield Bar(f"{source}, dense, saved (bar: z4ai)", dense, z4ai, "%", True)
 

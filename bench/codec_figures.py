@@ -43,9 +43,14 @@ class Figures:
         return [one for key, one in keys if key[0] == source and key[2:] == (threads, level)]
 
     def failures(self) -> list[str]:
-        """Return a sentence for each coder that failed on an input, however often it did."""
-        found = (one for one in self._found.values() if one.failure)
-        return list(dict.fromkeys(f"{one.coder} on {one.source}: {one.failure}" for one in found))
+        """Return a line for each coder and way that it failed, with all inputs it failed on."""
+        found: dict[str, list[str]] = {}
+        for one in self._found.values():
+            if one.failure:
+                sources = found.setdefault(f"{one.coder}: {one.failure}", [])
+                if one.source not in sources:
+                    sources.append(one.source)
+        return [f"{failed} (on {', '.join(sources)})" for failed, sources in found.items()]
 
     def best_peer(self, source: str, without: str = "") -> Measured | None:
         """Return the peer that saved most on an input, leaving one out."""

@@ -29,7 +29,7 @@ def test_the_table_shows_the_smallest_first_and_failures_by_name(figures: Figure
     assert zstd == ["zstd", "1", "75.00", "200", "500", "400", "500"]
     assert lines[4].split() == ["memcpy", "0.00", "1000", "2000"]
     assert any("pcodec" in line and "FAILED: killed" in line for line in lines)
-    assert figures.failures() == ["pcodec on ids: killed its process: SIGSEGV"]
+    assert figures.failures() == ["pcodec: killed its process: SIGSEGV (on ids)"]
 
 
 def test_what_failed_has_no_figure(figures: Figures) -> None:
