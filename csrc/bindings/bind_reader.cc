@@ -111,6 +111,7 @@ void RegisterEntry(py::module_& module) {
                                if (!e.head.is_delta()) return py::none();
                                return BytesOf(e.head.base);
                              })
+      .def_property_readonly("is_mapped", [](const IndexEntry& e) { return e.head.is_mapped(); })
       .def_property_readonly("depth", [](const IndexEntry& e) { return e.head.depth; })
       .def_property_readonly("raw_bytes", [](const IndexEntry& e) { return e.head.raw_bytes; })
       .def_property_readonly("stored_bytes",

@@ -11,32 +11,20 @@ namespace {
 using mh::PackWriter;
 using Base = std::tuple<py::bytes, int64_t, py::object>;
 
-std::shared_ptr<PackWriter> CreateWriter(const py::object& path, int level) {
+std::shared_ptr<PackWriter> CreateWriter(const py::object& path, const std::string& preset) {
   const std::string name = PathBytes(path);
-  return ValueOrRaise(PackWriter::Create(name, level));
-}
-
-uint8_t SmallNumber(int64_t value, const char* what) {
-  if (value < 0 || value > 255) {
-    Raise(
-        mh::Status(mh::Code::kUsage, std::string(what) + " " + std::to_string(value), "0 to 255"));
-  }
-  return static_cast<uint8_t>(value);
+  return ValueOrRaise(PackWriter::Create(name, PresetOf(preset)));
 }
 
 py::tuple AddEntry(PackWriter& writer, const py::bytes& id, int64_t kind, int64_t dtype_code,
                    int64_t width, int64_t value_kind, const std::vector<int64_t>& shape,
-                   const py::object& data, const std::optional<Base>& base, int threads) {
+                   const py::object& data, const std::optional<Base>& base,
+                   const std::optional<BaseAs>& base_as, int threads) {
   mh::EntryInput input;
   input.head.id = IdOf(id);
   input.head.kind = SmallNumber(kind, "kind");
-  input.head.dtype_code = SmallNumber(dtype_code, "dtype_code");
-  input.head.type.width = SmallNumber(width, "width");
-  input.head.type.kind = static_cast<mh::ValueKind>(SmallNumber(value_kind, "value_kind"));
-  for (const int64_t dim : shape) {
-    if (dim < 0) Raise(mh::Status(mh::Code::kBadShape, "a dimension of " + std::to_string(dim)));
-    input.head.shape.push_back(static_cast<uint64_t>(dim));
-  }
+  FillType({dtype_code, width, value_kind}, shape, &input.head.dtype_code, &input.head.type,
+           &input.head.shape);
   const BufferHold data_hold(data, /*writable=*/false);
   input.data = data_hold.span();
   std::optional<BufferHold> base_hold;
@@ -46,10 +34,9 @@ py::tuple AddEntry(PackWriter& writer, const py::bytes& id, int64_t kind, int64_
       Raise(mh::Status(mh::Code::kUsage, "a base of depth " + std::to_string(depth), "0 to 65535"));
     }
     base_hold.emplace(base_data, /*writable=*/false);
-    input.has_base = true;
-    input.base_id = IdOf(base_id);
-    input.base_depth = static_cast<uint32_t>(depth);
-    input.base = base_hold->span();
+    FillBase(base_as, base_hold->span(), &input);
+    input.base.id = IdOf(base_id);
+    input.base.depth = static_cast<uint32_t>(depth);
   }
   auto result = [&] {
     const GilRelease release;
@@ -89,14 +76,16 @@ void RegisterWriter(py::module_& module) {
   py::class_<PackWriter, std::shared_ptr<PackWriter>>(
       module, "PackWriter", py::is_final(),
       "Writes one pack. Safe to use from several threads; removes its file unless finished.")
-      .def(py::init(&CreateWriter), "path"_a, py::kw_only(), "level"_a = 1)
+      .def(py::init(&CreateWriter), "path"_a, py::kw_only(), "preset"_a = "default")
       .def_property_readonly("path", [](const PackWriter& w) { return PathText(w.path()); })
       .def_property_readonly("count", &PackWriter::count)
       .def_property_readonly("bytes", &PackWriter::bytes)
       .def("add", &AddEntry, "id"_a, "kind"_a, "dtype_code"_a, "width"_a, "value_kind"_a, "shape"_a,
-           "data"_a, "base"_a = py::none(), "threads"_a = 1,
+           "data"_a, "base"_a = py::none(), "base_as"_a = py::none(), "threads"_a = 1,
            "Store an array, as a delta against `base` (id, its depth, its bytes) where that is\n"
-           "smaller; return the bytes stored and whether it is a delta.")
+           "smaller; return the bytes stored and whether it is a delta. `base_as` says what the\n"
+           "base is if it is not of the same type and shape: dtype_code, width, value_kind, shape\n"
+           "and the number of a conversion (docs/formats/pack.md).")
       .def("copy", &CopyEntry, "reader"_a, "index"_a,
            "Take over an entry as it is stored, every checksum verified.")
       .def("finish", &Finish, "Write the index, sync, close; return the content name.")

@@ -6,8 +6,12 @@
 #include <pybind11/stl.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "bindings/errors.h"
 #include "mh/pack/pack_reader.h"
@@ -89,6 +93,23 @@ mh::Id IdOf(const pybind11::bytes& bytes);
 pybind11::object PathText(const std::string& path);
 std::string PathBytes(pybind11::handle path);
 
+// Raises UsageError unless `name` is a preset.
+mh::Preset PresetOf(const std::string& name);
+
+// Raises UsageError unless `value` fits a byte.
+uint8_t SmallNumber(int64_t value, const char* what);
+
+// dtype_code, width, value_kind of an array.
+using TypeNumbers = std::array<int64_t, 3>;
+void FillType(const TypeNumbers& numbers, const std::vector<int64_t>& shape, uint8_t* dtype_code,
+              mh::ElementType* type, std::vector<uint64_t>* dims);
+
+// What a base is: dtype_code, width, value_kind, shape, conversion.
+using BaseAs = std::tuple<int64_t, int64_t, int64_t, std::vector<int64_t>, int64_t>;
+// Sets the input's base: like the array itself if `base_as` is not given. Id and depth are left.
+void FillBase(const std::optional<BaseAs>& base_as, mh::Bytes data, mh::EntryInput* input);
+
+void RegisterCodec(pybind11::module_& module);
 void RegisterReader(pybind11::module_& module);
 void RegisterWriter(pybind11::module_& module);
 void RegisterChain(pybind11::module_& module);

@@ -1,4 +1,4 @@
-"""The compiled core: packs and the chains of deltas in them.
+"""The compiled core: packs, the chains of deltas in them, and blobs.
 
 A *pack* is an immutable file of *entries*; an entry is an array's bytes, stored alone or as a delta
 against its *base*; a *segment* is one byte plane of an entry, most significant first; a *block* is
@@ -14,8 +14,12 @@ from modelhub._core._ext import (
     Entry,
     PackReader,
     PackWriter,
+    blob_info,
     checksum,
+    cpu,
     decode,
+    decode_blob,
+    encode_blob,
 )
 
 __all__ = [
@@ -24,6 +28,10 @@ __all__ = [
     "Entry",
     "PackReader",
     "PackWriter",
+    "blob_info",
     "checksum",
+    "cpu",
     "decode",
+    "decode_blob",
+    "encode_blob",
 ]

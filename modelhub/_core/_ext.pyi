@@ -1,7 +1,7 @@
 import builtins
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final, Self, final
+from typing import Any, Final, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ class Entry:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def base(self) -> bytes | None: ...
+    @property
+    def is_mapped(self) -> bool: ...
     @property
     def depth(self) -> int: ...
     @property
@@ -72,7 +74,7 @@ class PackReader:
 
 @final
 class PackWriter:
-    def __init__(self, path: str, *, level: int = 1) -> None: ...
+    def __init__(self, path: str, *, preset: str = "default") -> None: ...
     @property
     def path(self) -> str: ...
     @property
@@ -89,6 +91,7 @@ class PackWriter:
         shape: Sequence[int],
         data: Buffer,
         base: tuple[builtins.bytes, int, Buffer] | None = None,
+        base_as: tuple[int, int, int, Sequence[int], int] | None = None,
         threads: int = 1,
     ) -> tuple[int, bool]: ...
     def copy(self, reader: PackReader, index: int) -> None: ...
@@ -112,3 +115,27 @@ def decode(
     threads: int = 1,
 ) -> int: ...
 def checksum(data: Buffer) -> int: ...
+def cpu() -> str: ...
+def encode_blob(
+    dtype_code: int,
+    width: int,
+    value_kind: int,
+    shape: Sequence[int],
+    data: Buffer,
+    *,
+    preset: str = "default",
+    base: Buffer | None = None,
+    base_as: tuple[int, int, int, Sequence[int], int] | None = None,
+    threads: int = 1,
+) -> bytes: ...
+def blob_info(data: Buffer) -> dict[str, Any]: ...
+def decode_blob(
+    data: Buffer,
+    out: Buffer,
+    *,
+    planes: int | None = None,
+    base: Buffer | None = None,
+    row_begin: int = 0,
+    row_end: int | None = None,
+    threads: int = 1,
+) -> int: ...

@@ -15,7 +15,7 @@ from modelhub.fs import files
 from modelhub.fs.files import InputFile
 from modelhub.pas import compressor
 from modelhub.pas.compressed import SUFFIX
-from modelhub.pas.session import PRESETS
+from modelhub.codec.presets import PRESETS
 
 __all__ = ["Compressed", "compress", "compress_targets"]
 
@@ -70,7 +70,7 @@ def compress(
     """Write the compressed file of a source, replacing what is at the target once it is whole.
 
     Args:
-        preset: One of `pas.session.PRESETS`.
+        preset: One of `codec.PRESETS`.
         threads: 0 for the cores at hand.
 
     Raises:

@@ -55,7 +55,7 @@ def write(
 
     Args:
         parsed: The file's structure; what is detached in it stays as the file has it.
-        preset: One of `pas.session.PRESETS`.
+        preset: One of `codec.PRESETS`.
 
     Raises:
         ConflictError: the file changed while it was read.

@@ -23,15 +23,10 @@ from modelhub.fs import files, seam
 from modelhub.pas.store import PackPaths, Place, Store
 from modelhub.tensors.dtypes import by_name
 
-__all__ = ["PRESETS", "Session", "SessionPaths", "Tally"]
+__all__ = ["Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
-# What a preset asks of the coder: the level of zstd. On planes of floats the levels from 2 to 12
-# are slower than 1 and no smaller; 19 saves about 2 % more at a tenth of the speed.
-_LEVELS = {"fast": 1, "default": 1, "dense": 19}
-PRESETS = tuple(_LEVELS)
-
 
 @dataclass(slots=True)
 class Tally:
@@ -56,7 +51,7 @@ class Session:
 
     Args:
         depth_max: The longest chain of deltas that may arise.
-        preset: One of `PRESETS`: how much time coding may take for how little room.
+        preset: One of `codec.PRESETS`: how much time coding may take for how little room.
         pack_bytes_max: A pack is closed beyond this size, and another begun.
     """
 
@@ -191,7 +186,7 @@ class Session:
         if self._writer is None:
             self._writer_path = self._layout.temporary_pack_path()
             seam.before("write", self._writer_path)
-            self._writer = _core.PackWriter(str(self._writer_path), level=_LEVELS[self._preset])
+            self._writer = _core.PackWriter(str(self._writer_path), preset=self._preset)
         return self._writer
 
     def _keep(self, object_id: bytes, stored: int) -> None:

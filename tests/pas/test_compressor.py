@@ -18,7 +18,8 @@ from modelhub.errors import ConflictError, NotFoundError, PermissionDeniedError
 from modelhub.fs import seam
 from modelhub.pas.compressed import CompressedFile
 from modelhub.pas.ingest import Ingested
-from modelhub.pas.session import PRESETS, Session
+from modelhub.codec.presets import PRESETS
+from modelhub.pas.session import Session
 
 Compress = Callable[..., Ingested]
 

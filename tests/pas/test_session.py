@@ -12,7 +12,8 @@ from modelhub.errors import CorruptionError, NotFoundError, PermissionDeniedErro
 from modelhub.fs import files, seam
 from modelhub.fs.layout import Layout
 from modelhub.pas.scan import scan
-from modelhub.pas.session import PRESETS, Session
+from modelhub.codec.presets import PRESETS
+from modelhub.pas.session import Session
 from modelhub.pas.store import Place, Store
 
 SHAPE = (64, 32)

@@ -4,55 +4,67 @@
 #include <atomic>
 #include <cstring>
 
-#include "mh/base/endian.h"
 #include "mh/base/parallel.h"
+#include "mh/pack/entry_encoder.h"
 
 namespace mh {
 namespace {
 
 std::string Text(uint64_t n) { return std::to_string(n); }
 
-Status CheckLinks(std::span<const Link> chain) {
+const Head& HeadOf(const Link& link) { return link.source->head(link.index); }
+
+Status CheckBase(const Head& head, const Head& base) {
+  if (head.base != base.id) {
+    return Status(Code::kUsage, "base " + HexOf(base.id), HexOf(head.base));
+  }
+  const bool fits =
+      head.is_mapped()
+          ? base.raw_bytes == head.mapped.raw_bytes && base.type.width == head.mapped.type.width &&
+                base.type.kind == head.mapped.type.kind && base.shape == head.mapped.shape
+          : base.raw_bytes == head.raw_bytes && base.type.width == head.type.width &&
+                base.type.kind == head.type.kind && base.dtype_code == head.dtype_code;
+  return fits ? Status::Ok() : Corruption("a base of other length or type", "one like the delta");
+}
+
+Status CheckLinks(std::span<const Link> chain, const std::optional<Bytes>& base) {
   if (chain.empty()) return Status(Code::kUsage, "an empty chain", "one entry at least");
   for (const Link& link : chain) {
-    if (link.index >= link.pack->count()) {
-      return Status(Code::kUsage, "entry " + Text(link.index), "below " + Text(link.pack->count()),
-                    link.pack->path());
+    if (link.index >= link.source->count()) {
+      return Status(Code::kUsage, "entry " + Text(link.index),
+                    "below " + Text(link.source->count()), link.source->path());
     }
   }
   for (size_t i = 0; i < chain.size(); i++) {
-    const Head& head = chain[i].pack->entry(chain[i].index).head;
-    const std::string where =
-        chain[i].pack->path() + ", entry " + Text(chain[i].index) + " (" + HexOf(head.id) + ")";
-    if (i + 1 == chain.size()) {
-      if (!head.is_delta()) break;
+    const Head& head = HeadOf(chain[i]);
+    const std::string where = chain[i].source->Where(chain[i].index);
+    if (i + 1 < chain.size()) {
+      if (!head.is_delta()) {
+        return Status(Code::kUsage, "an entry without base", "the end of the chain", where);
+      }
+      if (const Status status = CheckBase(head, HeadOf(chain[i + 1])); !status.ok()) {
+        return status.Within(where);
+      }
+    } else if (head.is_delta() && !base) {
       return Status(Code::kUsage, "a chain that ends in a delta",
                     "base " + HexOf(head.base) + " after it", where);
-    }
-    if (!head.is_delta()) {
-      return Status(Code::kUsage, "an entry without base", "the end of the chain", where);
-    }
-    const Head& base = chain[i + 1].pack->entry(chain[i + 1].index).head;
-    if (head.base != base.id) {
-      return Status(Code::kUsage, "base " + HexOf(base.id), HexOf(head.base), where);
-    }
-    if (base.raw_bytes != head.raw_bytes || base.type.width != head.type.width ||
-        base.type.kind != head.type.kind || base.dtype_code != head.dtype_code) {
-      return Corruption("a base of other length or type", "one like the delta").Within(where);
+    } else if (base && !head.is_delta()) {
+      return Status(Code::kUsage, "a base for an entry without one", "no base", where);
     }
   }
   return Status::Ok();
 }
 
+// One chain without mapped deltas but for the last one, whose base is mapped already.
 class Decoder {
  public:
-  Decoder(std::span<const Link> chain, const DecodeRequest& request, std::span<uint8_t> out)
-      : chain_(chain), request_(request), out_(out), head_(HeadOf(chain[0])) {}
+  Decoder(std::span<const Link> chain, const DecodeRequest& request, const uint8_t* base,
+          std::span<uint8_t> out)
+      : chain_(chain), request_(request), base_(base), out_(out), head_(HeadOf(chain[0])) {}
 
   Result<uint64_t> Run();
 
  private:
-  static const Head& HeadOf(const Link& link) { return link.pack->entry(link.index).head; }
   Status SetRange();
   Status SetPlanes();
   Status ReadTables();
@@ -62,6 +74,7 @@ class Decoder {
 
   std::span<const Link> chain_;
   const DecodeRequest& request_;
+  const uint8_t* const base_;  // The whole base of the chain's end, as its own shape; or null.
   std::span<uint8_t> out_;
   const Head& head_;
   uint64_t begin_ = 0, end_ = 0;  // Elements asked for.
@@ -106,14 +119,13 @@ Status Decoder::SetPlanes() {
     return Status(Code::kUsage, std::to_string(planes_) + " planes",
                   "1 to " + std::to_string(width));
   }
-  const int leading = LevelBytes(width);
-  read_ = chain_.size() == 1 ? planes_ : planes_ <= leading ? leading : width;
+  read_ = SegmentsToRead(head_.type, head_.is_delta(), planes_);
   return Status::Ok();
 }
 
 Status Decoder::ReadTables() {
   for (const Link& link : chain_) {
-    auto table = link.pack->ReadTable(link.index);
+    auto table = link.source->ReadTable(link.index);
     if (!table.ok()) return table.status();
     tables_.push_back(std::move(table.value()));
     unit_log2_ = std::max(unit_log2_, HeadOf(link).block_log2);
@@ -121,39 +133,53 @@ Status Decoder::ReadTables() {
   return Status::Ok();
 }
 
-// Reads the blocks of a link that cover elements [begin, end) and merges them into `elements`.
+// Hands out the payloads of one block, and counts their bytes.
+class BlockPayloads : public PayloadSource {
+ public:
+  BlockPayloads(const Link& link, const EntryTable& table, uint64_t block, uint64_t* bytes_read)
+      : link_(link), table_(table), block_(block), bytes_read_(*bytes_read) {}
+  Status Get(int segment, std::span<uint8_t> into, Bytes* payload) override {
+    MH_RETURN_IF_ERROR(link_.source->GetPayload(link_.index, table_, static_cast<size_t>(segment),
+                                                block_, into, payload));
+    bytes_read_ += payload->size();
+    last_ = segment;
+    return Status::Ok();
+  }
+  int last() const { return last_; }
+
+ private:
+  const Link& link_;
+  const EntryTable& table_;
+  const uint64_t block_;
+  uint64_t& bytes_read_;
+  int last_ = 0;
+};
+
+// Reads the blocks of a link that cover elements [begin, end) and applies them to `elements`.
 Status Decoder::ApplyLink(BlockScratch* scratch, size_t link, uint64_t begin, uint64_t end,
                           uint8_t* elements, uint64_t* bytes_read) const {
-  const PackReader& pack = *chain_[link].pack;
-  const size_t index = chain_[link].index;
-  const Head& head = HeadOf(chain_[link]);
+  const Link& at_link = chain_[link];
+  const Head& head = HeadOf(at_link);
   const EntryTable& table = tables_[link];
   const auto width = static_cast<size_t>(head.type.width);
+  const auto blocks = static_cast<size_t>(head.blocks());
   for (uint64_t at = begin; at < end;) {
     const uint64_t block = at >> head.block_log2;
     const size_t n = head.ElementsOf(block);
-    uint8_t* to = elements + static_cast<size_t>(at - begin) * width;
-    // A single plane needs no merge: it is decoded into place.
-    const bool direct = width == 1 && !head.is_delta();
-    for (size_t s = 0; s < static_cast<size_t>(read_); s++) {
-      uint8_t* plane = direct ? to : scratch->planes.data() + s * n;
-      MH_RETURN_IF_ERROR(pack.ReadCell(index, table, s, block, &scratch->state,
-                                       {scratch->payload.data(), n}, {plane, n}));
-      *bytes_read +=
-          table.cells[s * static_cast<size_t>(head.blocks()) + static_cast<size_t>(block)]
-              .stored_bytes;
+    const Cell* cells[kWidthMax];
+    for (size_t s = 0; s < width; s++) cells[s] = &table.cells[s * blocks + block];
+    BlockPayloads source(at_link, table, block, bytes_read);
+    const Status status = DecodeBlock(scratch, head.type, cells, n, read_, head.is_delta(), &source,
+                                      elements + static_cast<size_t>(at - begin) * width);
+    if (!status.ok()) {
+      // What the source found says where already.
+      if (!status.where().empty()) return status;
+      return status.Within(
+          at_link.source->CellWhere(at_link.index, static_cast<size_t>(source.last()), block));
     }
-    if (!direct) MergeBlock(scratch, head.type, n, read_, head.is_delta(), to);
     at += n;
   }
   return Status::Ok();
-}
-
-// Zeroes the bytes of each element below the leading `planes` ones.
-void KeepLeading(int width, int planes, std::span<uint8_t> elements) {
-  const auto w = static_cast<size_t>(width);
-  const size_t low = w - static_cast<size_t>(planes);
-  for (size_t i = 0; i < elements.size(); i += w) std::memset(elements.data() + i, 0, low);
 }
 
 Status Decoder::DecodeUnit(int worker, uint64_t unit) {
@@ -166,12 +192,20 @@ Status Decoder::DecodeUnit(int worker, uint64_t unit) {
   uint8_t* target = out_.data() + static_cast<size_t>((from - begin_) * width);
   uint8_t* elements = whole ? target : scratch->unit.data();
   uint64_t bytes_read = 0;
+  if (base_ != nullptr) {
+    const size_t skip = static_cast<size_t>(first * width);
+    std::memcpy(elements, base_ + skip, static_cast<size_t>((last - first) * width));
+    // A level below those that are read must be as it would be after a decode: zero.
+    if (read_ < head_.type.width) {
+      KeepLeading(elements, static_cast<size_t>(last - first), head_.type.width, read_);
+    }
+  }
   for (size_t link = chain_.size(); link-- > 0;) {
     MH_RETURN_IF_ERROR(ApplyLink(scratch, link, first, last, elements, &bytes_read));
   }
   const size_t size = static_cast<size_t>((to - from) * width);
   if (!whole) std::memcpy(target, elements + (from - first) * width, size);
-  if (planes_ < read_) KeepLeading(head_.type.width, planes_, {target, size});
+  if (planes_ < read_) KeepLeading(target, size / width, head_.type.width, planes_);
   bytes_read_ += bytes_read;
   return Status::Ok();
 }
@@ -187,7 +221,7 @@ Result<uint64_t> Decoder::Run() {
   const auto most = static_cast<size_t>(std::min(uint64_t{1} << unit_log2_, head_.elements()));
   for (int i = 0; i < threads; i++) {
     scratch_.push_back(std::make_unique<BlockScratch>());
-    if (!scratch_.back()->Reserve(head_.type.width, most)) {
+    if (!scratch_.back()->Reserve(head_.type, most)) {
       return Status(Code::kIo, "out of memory");
     }
   }
@@ -196,12 +230,65 @@ Result<uint64_t> Decoder::Run() {
   return bytes_read_.load();
 }
 
+// The first delta whose base has another shape or type, or the chain's length.
+size_t FirstMapped(std::span<const Link> chain) {
+  size_t i = 0;
+  while (i < chain.size() && !HeadOf(chain[i]).is_mapped()) i++;
+  return i;
+}
+
+Result<uint64_t> Decode(std::span<const Link> chain, const DecodeRequest& request,
+                        const std::optional<Bytes>& base, std::span<uint8_t> out) {
+  const size_t mapped = FirstMapped(chain);
+  const uint8_t* known = base ? base->data() : nullptr;
+  if (mapped == chain.size()) return Decoder(chain, request, known, out).Run();
+  // The base is decoded whole, as far as its planes matter, and takes the shape of what follows.
+  const Head& head = HeadOf(chain[mapped]);
+  const BaseShape& shape = head.mapped;
+  Buffer predicted, decoded;
+  uint64_t bytes_read = 0;
+  Bytes from = base.value_or(Bytes());
+  if (mapped + 1 < chain.size()) {
+    DecodeRequest whole;
+    whole.planes = PlanesBefore(shape.conversion, shape.type.width);
+    if (shape.conversion == Conversion::kNone && request.planes > 0) {
+      whole.planes =
+          SegmentsToRead(head.type, /*is_delta=*/true, std::min(request.planes, head.type.width));
+    }
+    whole.threads = request.threads;
+    if (!decoded.Reserve(static_cast<size_t>(shape.raw_bytes))) {
+      return Status(Code::kIo, "out of memory");
+    }
+    const std::span<uint8_t> to(decoded.data(), static_cast<size_t>(shape.raw_bytes));
+    const auto read = Decode(chain.subspan(mapped + 1), whole, base, to);
+    if (!read.ok()) return read;
+    bytes_read = read.value();
+    from = to;
+  }
+  if (!predicted.Reserve(static_cast<size_t>(head.raw_bytes))) {
+    return Status(Code::kIo, "out of memory");
+  }
+  MH_RETURN_IF_ERROR(
+      MapBase(head, shape, from, {predicted.data(), static_cast<size_t>(head.raw_bytes)}));
+  const auto read = Decoder(chain.first(mapped + 1), request, predicted.data(), out).Run();
+  if (!read.ok()) return read;
+  return bytes_read + read.value();
+}
+
 }  // namespace
 
 Result<uint64_t> DecodeChain(std::span<const Link> chain, const DecodeRequest& request,
-                             std::span<uint8_t> out) {
-  MH_RETURN_IF_ERROR(CheckLinks(chain));
-  return Decoder(chain, request, out).Run();
+                             std::span<uint8_t> out, std::optional<Bytes> base) {
+  MH_RETURN_IF_ERROR(CheckCpu());
+  MH_RETURN_IF_ERROR(CheckLinks(chain, base));
+  if (base) {
+    const Head& head = HeadOf(chain.back());
+    const uint64_t expected = head.is_mapped() ? head.mapped.raw_bytes : head.raw_bytes;
+    if (base->size() != expected) {
+      return Status(Code::kBadShape, "a base of " + Text(base->size()) + " bytes", Text(expected));
+    }
+  }
+  return Decode(chain, request, base, out);
 }
 
 }  // namespace mh

@@ -7,12 +7,12 @@
 #include <span>
 #include <vector>
 
-#include "mh/pack/pack_reader.h"
+#include "mh/pack/entry_source.h"
 
 namespace mh {
 
 struct Link {
-  std::shared_ptr<const PackReader> pack;
+  std::shared_ptr<const EntrySource> source;
   size_t index = 0;
 };
 
@@ -25,14 +25,15 @@ struct DecodeRequest {
   int threads = 1;
 };
 
-// Decodes chain[0], whose base is chain[1] and so on to an entry without one, into `out`, which
-// must have the length of the rows asked for. Low-order bytes that were not asked for are zero.
-// Each block runs through the whole chain while it is in the cache; blocks are shared among
-// threads. Returns the bytes of payloads read. After an error the content of `out` is undefined.
-// Memory: 4 blocks per thread besides the tables of the chain's entries.
-// kUsage: the call is malformed; kCorruption: a chain that does not fit together, or damage.
+// Decodes chain[0], whose base is chain[1] and so on to an entry without one, into `out`. If the
+// last one is a delta, `base` holds the whole of its base. `out` must have the length of the rows
+// asked for. Low-order bytes that were not asked for are zero. Each block runs through the whole
+// chain while it is in the cache; blocks are shared among threads. Returns the bytes of payloads
+// read. After an error the content of `out` is undefined. Memory: a dozen blocks per thread besides
+// the tables of the chain's entries; a base of another shape or type is decoded whole. kUsage: the
+// call is malformed; kCorruption: a chain that does not fit together, or damage.
 Result<uint64_t> DecodeChain(std::span<const Link> chain, const DecodeRequest& request,
-                             std::span<uint8_t> out);
+                             std::span<uint8_t> out, std::optional<Bytes> base = std::nullopt);
 
 }  // namespace mh
 

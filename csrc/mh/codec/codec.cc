@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mh/base/checksum.h"
+#include "mh/codec/bits/bits_codec.h"
 #include "mh/codec/constant/constant_kernel.h"
 #include "mh/codec/lz4/lz4_codec.h"
 #include "mh/codec/zstd/zstd_codec.h"
@@ -72,84 +73,125 @@ double SampledEntropy(Bytes data) {
   return bits / static_cast<double>(total);
 }
 
-// Above this many bits a byte in a sample, 64 Ki bytes of noise-like mantissa gain under 1 % from
-// zstd and cost it 1 ms. 4096 samples of pure noise read 7.955 (bias 255 / (2 ln 2 x 4096)).
+// Above this many bits a byte in a sample a plane is taken for noise. 4096 samples of pure noise
+// read 7.955 (bias 255 / (2 ln 2 x 4096)).
 constexpr double kEntropyMax = 7.85;
 // Repeats hide from order-0 entropy; in cells this small a try costs nothing.
 constexpr size_t kAlwaysTriedBytes = 4096;
+// Less is not worth a table and the states of its lanes.
+constexpr size_t kRansBytesMin = 1024;
+
+// The best coding so far: its bytes are in `out`.
+struct Best {
+  size_t size;
+  CodecId codec = CodecId::kRaw;
+  uint8_t param = 0;
+};
+
+void Take(Best* best, size_t size, CodecId codec, Bytes coded, std::span<uint8_t> out) {
+  if (size == 0 || size >= best->size) return;
+  if (coded.data() != out.data()) std::memcpy(out.data(), coded.data(), size);
+  *best = {size, codec, 0};
+}
 
 }  // namespace
 
-Status EncodeCell(CodecState* state, int level, Bytes data, std::span<uint8_t> out,
-                  std::span<uint8_t> scratch, Cell* cell) {
+void EncodeCell(CodecState* state, Cpu cpu, const PresetRules& rules, CellHints hints, Bytes data,
+                std::span<uint8_t> out, std::span<uint8_t> scratch, Cell* cell) {
   *cell = Cell();
+  const size_t n = data.size();
   if (IsConstant(data)) {
     cell->param = data[0];
     cell->checksum = Checksum(data.data(), 0);
-    return Status::Ok();
+    return;
   }
   // Raw unless 1/128 is saved: less is not worth a slower read.
-  const size_t room = data.size() - 1 - data.size() / 128;
-  size_t size = 0;
-  CodecId codec = CodecId::kRaw;
-  bool try_zstd = data.size() <= kAlwaysTriedBytes || SampledEntropy(data) < kEntropyMax;
-  if (!try_zstd || data.size() <= kAlwaysTriedBytes) {
-    size = Lz4Compress(state, data, out.first(room), /*fast=*/!try_zstd);
-    if (size > 0) codec = CodecId::kLz4;
-    try_zstd = try_zstd || size > 0;
+  Best best{n - n / 128};
+  uint8_t width = 0;
+  if (const size_t size = EncodeBits(cpu, data, out.first(best.size - 1), &width); size > 0) {
+    best = {size, CodecId::kBits, width};
   }
-  if (try_zstd) {
-    const size_t limit = size > 0 ? size - 1 : room;
-    std::span<uint8_t> target = size > 0 ? scratch.first(limit) : out.first(limit);
-    const size_t written = ZstdCompress(state, level, data, target);
-    if (written > 0) {
-      if (size > 0) std::memcpy(out.data(), target.data(), written);
-      size = written;
-      codec = CodecId::kZstd;
-    }
+  const bool small = n <= kAlwaysTriedBytes;
+  const double entropy = SampledEntropy(data);
+  const auto room = [&] { return scratch.first(best.size - 1); };
+  // Against what the plane takes already: a packed plane of six bits is no more compressible for
+  // it.
+  const double now = 8.0 * static_cast<double>(best.size) / static_cast<double>(n);
+  const bool skewed = entropy < std::min(kEntropyMax, now - 0.1);
+  if (skewed && rules.rans && n >= kRansBytesMin) {
+    Take(&best, EncodeRansBytes(&state->rans, data, room()), CodecId::kRans, scratch, out);
   }
-  if (codec == CodecId::kRaw) {
-    std::memcpy(out.data(), data.data(), data.size());
-    size = data.size();
+  // LZ4 finds repeats at ten times the speed of zstd, so it tells whether zstd is worth a try;
+  // where there is no other order-0 coder, zstd is one.
+  bool try_zstd = small || rules.always_repeats || (skewed && !rules.rans);
+  if (small || hints.repeats || rules.always_repeats || skewed) {
+    const size_t limit = std::min(n - 1, scratch.size());
+    const size_t size = Lz4Compress(state, data, scratch.first(limit), /*fast=*/!skewed);
+    // Saves something by repeats alone, whatever the order-0 coder saves.
+    try_zstd = try_zstd || (size > 0 && size < n - n / 32);
+    Take(&best, size, CodecId::kLz4, scratch, out);
   }
-  cell->codec = codec;
-  cell->stored_bytes = static_cast<uint32_t>(size);
-  cell->checksum = Checksum(out.data(), size);
-  if (codec == CodecId::kRaw) return Status::Ok();
-  // A byte that a faulty library or memory got wrong must show before the pack is kept.
-  MH_RETURN_IF_ERROR(DecodeCell(state, *cell, out.first(size), scratch.first(data.size())));
-  if (std::memcmp(scratch.data(), data.data(), data.size()) != 0) {
-    return Corruption("a block just compressed decodes to other bytes", "the bytes given");
+  if (try_zstd && best.size > 1) {
+    Take(&best, ZstdCompress(state, rules.zstd_level, data, room()), CodecId::kZstd, scratch, out);
   }
-  return Status::Ok();
+  if (best.codec == CodecId::kRaw) {
+    std::memcpy(out.data(), data.data(), n);
+    best.size = n;
+  }
+  cell->codec = best.codec;
+  cell->param = best.param;
+  cell->stored_bytes = static_cast<uint32_t>(best.size);
+  cell->checksum = Checksum(out.data(), best.size);
 }
 
-Status CheckCell(const Cell& cell, size_t elements) {
-  const auto sizes = [&](const char* expected) {
-    return Corruption(std::string(kCodecNames[static_cast<int>(cell.codec)]) + " payload of " +
-                          std::to_string(cell.stored_bytes) + " bytes for " +
-                          std::to_string(elements) + " elements",
-                      expected);
+namespace {
+
+Status WrongSize(const Cell& cell, size_t elements, const char* expected) {
+  return Corruption(std::string(kCodecNames[static_cast<int>(cell.codec)]) + " payload of " +
+                        std::to_string(cell.stored_bytes) + " bytes for " +
+                        std::to_string(elements) + " elements",
+                    expected);
+}
+
+}  // namespace
+
+Status CheckCell(const Cell& cell, size_t elements, int width, int segment) {
+  const auto check = [&](bool good, const char* expected) {
+    return good ? Status::Ok() : WrongSize(cell, elements, expected);
   };
+  const bool first = segment == 0;
+  const auto w = static_cast<size_t>(width);
   switch (cell.codec) {
     case CodecId::kConstant:
-      return cell.stored_bytes == 0 ? Status::Ok() : sizes("none");
+    case CodecId::kJoined:
+      return check(cell.stored_bytes == 0, "none");
     case CodecId::kRaw:
-      return cell.stored_bytes == elements ? Status::Ok() : sizes("as many bytes as elements");
+      return check(cell.stored_bytes == elements, "as many bytes as elements");
     case CodecId::kLz4:
     case CodecId::kZstd:
-      return cell.stored_bytes > 0 && cell.stored_bytes < elements
-                 ? Status::Ok()
-                 : sizes("fewer bytes than elements");
+    case CodecId::kRans:
+    case CodecId::kBits:
+    case CodecId::kField:
+      if (cell.codec == CodecId::kField && (!first || (width != 2 && width != 4))) break;
+      return check(cell.stored_bytes > 0 && cell.stored_bytes < elements,
+                   "fewer bytes than elements");
+    case CodecId::kClasses:
+      if (segment % 2 != 0 || (width != 2 && width != 4)) break;
+      return check(cell.stored_bytes > 0 && cell.stored_bytes < 2 * elements,
+                   "fewer bytes than its level has");
+    case CodecId::kPalette:
+      if (!first || width == 1) break;
+      return check(cell.stored_bytes > 0 && cell.stored_bytes < w * elements,
+                   "fewer bytes than the block has");
   }
-  return Status(Code::kUnsupportedVersion, "codec " + std::to_string(static_cast<int>(cell.codec)),
-                "codec 0 to 3");
+  return Corruption(std::string("codec ") + kCodecNames[static_cast<int>(cell.codec)] +
+                        " in segment " + std::to_string(segment) + " of elements of " +
+                        std::to_string(width) + " bytes",
+                    "a codec of that place");
 }
 
-Status DecodeCell(CodecState* state, const Cell& cell, Bytes payload, std::span<uint8_t> out) {
-  if (Checksum(payload.data(), payload.size()) != cell.checksum) {
-    return Corruption("the checksum does not match");
-  }
+Status DecodeCell(CodecState* state, Cpu cpu, const Cell& cell, Bytes payload,
+                  std::span<uint8_t> out) {
   bool good = true;
   switch (cell.codec) {
     case CodecId::kConstant:
@@ -164,6 +206,14 @@ Status DecodeCell(CodecState* state, const Cell& cell, Bytes payload, std::span<
     case CodecId::kZstd:
       good = ZstdDecompress(state, payload, out);
       break;
+    case CodecId::kRans:
+      good = DecodeRansBytes(cpu, &state->rans, payload, out);
+      break;
+    case CodecId::kBits:
+      good = DecodeBits(cpu, cell.param, payload, out);
+      break;
+    default:
+      good = false;
   }
   return good ? Status::Ok() : Corruption("the payload does not decompress");
 }

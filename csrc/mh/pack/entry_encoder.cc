@@ -5,6 +5,7 @@
 #include "mh/base/checksum.h"
 #include "mh/base/endian.h"
 #include "mh/base/parallel.h"
+#include "mh/codec/block_planner.h"
 
 namespace mh {
 namespace {
@@ -15,97 +16,105 @@ constexpr int kTensorBlockLog2 = 16;
 constexpr int kByteTensorBlockLog2 = 17;
 // Trees and files: long-range repeats pay, and nobody reads rows of them.
 constexpr int kOpaqueBlockLog2 = 20;
-constexpr int kOpaqueLevel = 3;
-// Up to this many blocks both codings are tried on all of them, else on one in 16.
-constexpr uint64_t kSampleBlocksMin = 4;
-constexpr uint64_t kSampleStep = 16;
-// A delta must save this share of what the array takes alone, for it costs a read of its base.
-constexpr uint64_t kDeltaGain = 64;
-// One block in this many is decoded and compared; compressed cells are all checked anyway.
+constexpr PresetRules kOpaqueRules = {3, false, true, true, 1, 0};
+// Repeats lie far apart in arrays: where a look at the whole finds them, one block holds it all.
+constexpr int kRepeatsBlockLog2 = kBlockLog2Max;
+// One block in this many is decoded and compared before it is kept.
 constexpr uint64_t kCheckStep = 16;
 
 class Encoder {
  public:
-  Encoder(const EntryInput& input, int level, int threads, ScratchList* scratch,
+  Encoder(const EntryInput& input, const PresetRules& rules, int threads, ScratchList* scratch,
           EncodedEntry* entry)
-      : input_(input), level_(level), threads_(threads), scratch_(*scratch), entry_(*entry) {}
+      : input_(input), rules_(rules), threads_(threads), scratch_(*scratch), entry_(*entry) {}
 
   Status Run();
 
  private:
   Status Prepare();
-  Result<bool> DeltaPays();
-  Status EncodeOne(int worker, uint64_t block, bool delta, bool check, Cell* cells);
+  Status PrepareBase();
+  Status ReserveBlocks();
+  Status EncodeOne(int worker, uint64_t block, Cell* cells);
   void Collect(const std::vector<Cell>& by_block);
 
   const EntryInput& input_;
-  const int level_;
+  const PresetRules& rules_;
   int threads_;
   ScratchList& scratch_;
   EncodedEntry& entry_;
+  BlockPlan plan_;
+  const uint8_t* base_ = nullptr;  // As the entry's own type and shape.
 };
+
+// Sets base_, mapping the base if its shape or type differ.
+Status Encoder::PrepareBase() {
+  Head& head = entry_.head;
+  const BaseInput& base = input_.base;
+  if (base.depth >= kDepthMax || base.id == head.id) {
+    return Status(Code::kBadInput, "a base of depth " + std::to_string(base.depth),
+                  "another object of depth below " + std::to_string(kDepthMax));
+  }
+  const bool same = input_.conversion == Conversion::kNone && base.shape == head.shape &&
+                    base.data.size() == input_.data.size();
+  if (same) {
+    base_ = base.data.data();
+    return Status::Ok();
+  }
+  Head mapped = head;
+  mapped.scheme = Scheme::kMapped;
+  mapped.depth = base.depth + 1;
+  mapped.base = base.id;
+  mapped.mapped = {input_.conversion, base.dtype_code, base.type, base.data.size(), base.shape};
+  MH_RETURN_IF_ERROR(CheckHead(mapped));
+  if (!entry_.predicted.Reserve(input_.data.size())) return Status(Code::kIo, "out of memory");
+  MH_RETURN_IF_ERROR(
+      MapBase(mapped, mapped.mapped, base.data, {entry_.predicted.data(), input_.data.size()}));
+  head.mapped = mapped.mapped;
+  base_ = entry_.predicted.data();
+  return Status::Ok();
+}
 
 Status Encoder::Prepare() {
   Head& head = entry_.head;
   head = input_.head;
   head.scheme = Scheme::kAlone;
   head.depth = 0;
+  head.mapped = BaseShape();
   head.raw_bytes = input_.data.size();
   const bool tensor = head.kind == kKindTensor;
   head.block_log2 = !tensor                ? kOpaqueBlockLog2
                     : head.type.width == 1 ? kByteTensorBlockLog2
                                            : kTensorBlockLog2;
   MH_RETURN_IF_ERROR(CheckHead(head));
-  if (input_.has_base && input_.base.size() != input_.data.size()) {
-    return Status(Code::kBadShape, "a base of " + std::to_string(input_.base.size()) + " bytes",
-                  std::to_string(input_.data.size()));
-  }
-  if (input_.has_base && (input_.base_depth >= kDepthMax || input_.base_id == head.id)) {
-    return Status(Code::kBadInput, "a base of depth " + std::to_string(input_.base_depth),
-                  "another object of depth below " + std::to_string(kDepthMax));
-  }
+  if (!entry_.arena.Reserve(input_.data.size())) return Status(Code::kIo, "out of memory");
+  if (input_.has_base) MH_RETURN_IF_ERROR(PrepareBase());
+  return Status::Ok();
+}
+
+Status Encoder::ReserveBlocks() {
+  const Head& head = entry_.head;
   threads_ = UsefulThreads(threads_, head.blocks(), head.raw_bytes);
   while (scratch_.size() < static_cast<size_t>(threads_)) {
     scratch_.push_back(std::make_unique<BlockScratch>());
   }
-  bool room = entry_.arena.Reserve(input_.data.size());
   const auto most = static_cast<size_t>(std::min(head.block_elements(), head.elements()));
   for (int i = 0; i < threads_; i++) {
-    room = room && scratch_[static_cast<size_t>(i)]->Reserve(head.type.width, most);
+    BlockScratch* scratch = scratch_[static_cast<size_t>(i)].get();
+    if (!scratch->Reserve(head.type, most)) return Status(Code::kIo, "out of memory");
+    if (head.is_delta()) PrepareBlocks(plan_, head.type, scratch);
   }
-  return room ? Status::Ok() : Status(Code::kIo, "out of memory");
+  return Status::Ok();
 }
 
-Status Encoder::EncodeOne(int worker, uint64_t block, bool delta, bool check, Cell* cells) {
+Status Encoder::EncodeOne(int worker, uint64_t block, Cell* cells) {
   const Head& head = entry_.head;
   const auto width = static_cast<size_t>(head.type.width);
   const size_t offset = static_cast<size_t>(block * head.block_elements()) * width;
   const size_t size = head.ElementsOf(block) * width;
   // A block's payloads start where its raw bytes would: they are never longer.
-  return EncodeBlock(scratch_[static_cast<size_t>(worker)].get(), head.type, level_,
-                     input_.data.subspan(offset, size),
-                     delta ? input_.base.data() + offset : nullptr, check,
-                     {entry_.arena.data() + offset, size}, cells);
-}
-
-Result<bool> Encoder::DeltaPays() {
-  const uint64_t blocks = entry_.head.blocks();
-  const uint64_t step = blocks <= kSampleBlocksMin ? 1 : std::min(kSampleStep, blocks / 4);
-  const uint64_t samples = (blocks + step - 1) / step;
-  std::vector<uint64_t> alone(samples), delta(samples);
-  const Status status = ParallelFor(threads_, samples, [&](int worker, size_t sample) -> Status {
-    for (const bool as_delta : {false, true}) {
-      Cell cells[8];
-      MH_RETURN_IF_ERROR(EncodeOne(worker, sample * step, as_delta, false, cells));
-      for (const Cell& cell : cells) (as_delta ? delta : alone)[sample] += cell.stored_bytes;
-    }
-    return Status::Ok();
-  });
-  if (!status.ok()) return status;
-  uint64_t sum_alone = 0, sum_delta = 0;
-  for (uint64_t i = 0; i < samples; i++) sum_alone += alone[i], sum_delta += delta[i];
-  // A delta names its base: 32 bytes more than an entry alone.
-  return sum_delta + sizeof(Id) < sum_alone - sum_alone / kDeltaGain;
+  return EncodeBlock(scratch_[static_cast<size_t>(worker)].get(), head.type, rules_, plan_,
+                     input_.data.subspan(offset, size), head.is_delta() ? base_ + offset : nullptr,
+                     block % kCheckStep == 0, {entry_.arena.data() + offset, size}, cells);
 }
 
 void Encoder::Collect(const std::vector<Cell>& by_block) {
@@ -128,23 +137,31 @@ void Encoder::Collect(const std::vector<Cell>& by_block) {
 }
 
 Status Encoder::Run() {
+  MH_RETURN_IF_ERROR(CheckCpu());
   MH_RETURN_IF_ERROR(Prepare());
   Head& head = entry_.head;
-  if (input_.has_base && head.raw_bytes > 0) {
-    const Result<bool> pays = DeltaPays();
-    if (!pays.ok()) return pays.status();
-    if (pays.value()) {
-      head.scheme = Scheme::kDelta;
-      head.base = input_.base_id;
-      head.depth = input_.base_depth + 1;
+  if (head.raw_bytes > 0) {
+    MH_RETURN_IF_ERROR(ReserveBlocks());
+    // What naming a base adds to the head.
+    Head delta = head;
+    delta.scheme = head.mapped.raw_bytes > 0 ? Scheme::kMapped : Scheme::kDelta;
+    MH_RETURN_IF_ERROR(PlanBlocks(scratch_[0].get(), head.type, rules_, input_.data, base_,
+                                  2 * (HeadBytes(delta) - HeadBytes(head)), &plan_));
+    if (plan_.delta) {
+      head.scheme = delta.scheme;
+      head.base = input_.base.id;
+      head.depth = input_.base.depth + 1;
+    } else if (head.kind == kKindTensor && plan_.far_repeats) {
+      head.block_log2 = kRepeatsBlockLog2;
     }
+    MH_RETURN_IF_ERROR(ReserveBlocks());
   }
+  if (!head.is_mapped()) head.mapped = BaseShape();
   const auto width = static_cast<size_t>(head.type.width);
   std::vector<Cell> by_block(static_cast<size_t>(head.blocks()) * width);
   MH_RETURN_IF_ERROR(
       ParallelFor(threads_, static_cast<size_t>(head.blocks()), [&](int worker, size_t block) {
-        return EncodeOne(worker, block, head.is_delta(), block % kCheckStep == 0,
-                         &by_block[block * width]);
+        return EncodeOne(worker, block, &by_block[block * width]);
       }));
   Collect(by_block);
   BuildRecord(&entry_);
@@ -153,11 +170,25 @@ Status Encoder::Run() {
 
 }  // namespace
 
-Status EncodeEntry(const EntryInput& input, int level, int threads, ScratchList* scratch,
+Status EncodeEntry(const EntryInput& input, Preset preset, int threads, ScratchList* scratch,
                    EncodedEntry* entry) {
   const bool tensor = input.head.kind == kKindTensor;
-  return Encoder(input, tensor ? level : std::max(level, kOpaqueLevel), threads, scratch, entry)
-      .Run();
+  return Encoder(input, tensor ? RulesOf(preset) : kOpaqueRules, threads, scratch, entry).Run();
+}
+
+Status MapBase(const Head& head, const BaseShape& shape, Bytes base, std::span<uint8_t> out) {
+  const size_t elements = static_cast<size_t>(shape.elements());
+  const auto width = static_cast<size_t>(head.type.width);
+  Buffer converted;
+  const uint8_t* from = base.data();
+  if (shape.conversion != Conversion::kNone) {
+    if (!converted.Reserve(elements * width)) return Status(Code::kIo, "out of memory");
+    ConvertElements(shape.conversion, base.data(), elements, converted.data());
+    from = converted.data();
+  }
+  CopyOverlap(from, elements, shape.shape, head.shape, static_cast<size_t>(head.elements()),
+              head.type.width, out.data());
+  return Status::Ok();
 }
 
 void BuildRecord(EncodedEntry* entry) {

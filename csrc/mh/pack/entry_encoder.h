@@ -10,14 +10,24 @@
 
 namespace mh {
 
-// What to code. `data` and `base` must stay unchanged during the call.
+// A base as the caller has it. Its type and shape may differ from those of the array.
+struct BaseInput {
+  Id id{};
+  uint32_t depth = 0;
+  uint8_t dtype_code = 0;
+  ElementType type;
+  std::vector<uint64_t> shape;
+  Bytes data;
+};
+
+// What to code. `data` and the base's must stay unchanged during the call.
 struct EntryInput {
   Head head;  // As the caller wants it; scheme, depth, base, block and segment sizes are set here.
   Bytes data;
   bool has_base = false;
-  Id base_id{};
-  uint32_t base_depth = 0;
-  Bytes base;
+  BaseInput base;
+  // How a base of another type is converted. kNone for one of the same type.
+  Conversion conversion = Conversion::kNone;
 };
 
 // An entry ready to be written. Reused for the next one, so that its memory is warm.
@@ -27,6 +37,7 @@ struct EncodedEntry {
   std::vector<Bytes> payloads;  // In file order, into `arena`.
   std::string record;           // Head, cells, checksum.
   Buffer arena;
+  Buffer predicted;  // What a base of another shape or type was mapped to.
 };
 
 // Scratch of the threads of one call. Reused too.
@@ -34,11 +45,15 @@ using ScratchList = std::vector<std::unique_ptr<BlockScratch>>;
 
 // Fills *entry. kBadInput or kBadShape if the input breaks the format's rules; nothing depends on
 // `threads` but the time. Needs up to input.data.size() bytes of memory, in entry->arena.
-Status EncodeEntry(const EntryInput& input, int level, int threads, ScratchList* scratch,
+Status EncodeEntry(const EntryInput& input, Preset preset, int threads, ScratchList* scratch,
                    EncodedEntry* entry);
 
 // Serialises head and cells into entry->record.
 void BuildRecord(EncodedEntry* entry);
+
+// Maps the whole of a base to a prediction of the array of `head`; `out` has its length. `base`
+// holds at least the leading PlanesBefore bytes of each element, the others may be zero.
+Status MapBase(const Head& head, const BaseShape& shape, Bytes base, std::span<uint8_t> out);
 
 }  // namespace mh
 

@@ -25,46 +25,67 @@ namespace {
 
 std::string Text(uint64_t n) { return std::to_string(n); }
 
-Status CheckShape(const Head& head) {
-  if (head.shape.size() > kDimsMax) {
-    return Status(Code::kBadShape, Text(head.shape.size()) + " dimensions",
-                  "at most " + Text(kDimsMax));
+Status CheckShape(std::span<const uint64_t> shape, uint64_t raw_bytes) {
+  if (shape.size() > kDimsMax) {
+    return Status(Code::kBadShape, Text(shape.size()) + " dimensions", "at most " + Text(kDimsMax));
   }
   bool empty = false;
-  for (const uint64_t dim : head.shape) {
+  for (const uint64_t dim : shape) {
     if (dim > kSizeMax) return Status(Code::kBadShape, "a dimension of " + Text(dim), "< 2^63");
     empty = empty || dim == 0;
   }
-  if (empty != (head.raw_bytes == 0)) {
-    return Status(
-        Code::kBadShape,
-        Text(head.raw_bytes) + " bytes for a shape that is " + (empty ? "" : "not ") + "empty",
-        "bytes exactly if no dimension is 0");
+  if (empty != (raw_bytes == 0)) {
+    return Status(Code::kBadShape,
+                  Text(raw_bytes) + " bytes for a shape that is " + (empty ? "" : "not ") + "empty",
+                  "bytes exactly if no dimension is 0");
   }
   return Status::Ok();
+}
+
+Status CheckType(ElementType type, uint64_t raw_bytes) {
+  const int width = type.width;
+  if (width != 1 && width != 2 && width != 4 && width != 8) {
+    return Status(Code::kBadInput, "elements of " + std::to_string(width) + " bytes",
+                  "1, 2, 4 or 8");
+  }
+  if (type.kind > ValueKind::kFloat) {
+    return Status(Code::kBadInput, "value kind " + Text(static_cast<uint8_t>(type.kind)), "0 to 2");
+  }
+  if (raw_bytes > kSizeMax || raw_bytes % static_cast<uint64_t>(width) != 0) {
+    return Status(Code::kBadShape, Text(raw_bytes) + " bytes",
+                  "a multiple of " + std::to_string(width) + " below 2^63");
+  }
+  return Status::Ok();
+}
+
+// The base of a mapped delta must lead to elements of the delta's type.
+Status CheckMapped(const Head& head) {
+  const BaseShape& base = head.mapped;
+  MH_RETURN_IF_ERROR(CheckType(base.type, base.raw_bytes));
+  MH_RETURN_IF_ERROR(CheckShape(base.shape, base.raw_bytes));
+  const bool converts = base.conversion != Conversion::kNone;
+  const bool fits =
+      converts ? base.type.kind == ValueKind::kFloat && head.type.kind == ValueKind::kFloat &&
+                     base.type.width == WidthBefore(base.conversion) &&
+                     head.type.width == WidthAfter(base.conversion)
+               : base.type.width == head.type.width && base.type.kind == head.type.kind &&
+                     base.dtype_code == head.dtype_code;
+  if (fits) return Status::Ok();
+  return Status(Code::kBadInput,
+                "a base of elements of " + std::to_string(base.type.width) + " bytes",
+                "one whose conversion gives the entry's");
 }
 
 }  // namespace
 
 Status CheckHead(const Head& head) {
-  const int width = head.type.width;
-  if (width != 1 && width != 2 && width != 4 && width != 8) {
-    return Status(Code::kBadInput, "elements of " + std::to_string(width) + " bytes",
-                  "1, 2, 4 or 8");
-  }
-  if (head.type.kind > ValueKind::kFloat) {
-    return Status(Code::kBadInput, "value kind " + Text(static_cast<uint8_t>(head.type.kind)),
-                  "0 to 2");
-  }
+  MH_RETURN_IF_ERROR(CheckType(head.type, head.raw_bytes));
   if (head.block_log2 < kBlockLog2Min || head.block_log2 > kBlockLog2Max) {
     return Status(Code::kBadInput, "blocks of 2^" + std::to_string(head.block_log2) + " elements",
                   "2^8 to 2^20");
   }
-  if (head.raw_bytes > kSizeMax || head.raw_bytes % static_cast<uint64_t>(width) != 0) {
-    return Status(Code::kBadShape, Text(head.raw_bytes) + " bytes",
-                  "a multiple of " + std::to_string(width) + " below 2^63");
-  }
-  MH_RETURN_IF_ERROR(CheckShape(head));
+  MH_RETURN_IF_ERROR(CheckShape(head.shape, head.raw_bytes));
+  if (head.is_mapped()) MH_RETURN_IF_ERROR(CheckMapped(head));
   if (head.depth > kDepthMax || (head.depth > 0) != head.is_delta()) {
     return Status(Code::kBadInput, "depth " + Text(head.depth),
                   head.is_delta() ? "1 to 65535 in a delta" : "0 without a base");
@@ -75,9 +96,15 @@ Status CheckHead(const Head& head) {
   return Status::Ok();
 }
 
+size_t HeadBytes(const Head& head) {
+  size_t size = kHeadFixedBytes + 8 * (head.shape.size() + static_cast<size_t>(head.type.width));
+  if (head.is_delta()) size += sizeof(Id);
+  if (head.is_mapped()) size += kBaseShapeFixedBytes + 8 * head.mapped.shape.size();
+  return size;
+}
+
 std::string SerializeHead(const Head& head) {
-  const size_t size = kHeadFixedBytes + 8 * (head.shape.size() + head.segment_bytes.size()) +
-                      (head.is_delta() ? head.base.size() : 0);
+  const size_t size = HeadBytes(head);
   std::string out;
   out.reserve(size);
   Append(&out, static_cast<uint32_t>(size));
@@ -94,6 +121,17 @@ std::string SerializeHead(const Head& head) {
   Append(&out, head.id);
   for (const uint64_t dim : head.shape) Append(&out, dim);
   if (head.is_delta()) Append(&out, head.base);
+  if (head.is_mapped()) {
+    const BaseShape& base = head.mapped;
+    Append(&out, static_cast<uint8_t>(base.conversion));
+    Append(&out, base.dtype_code);
+    Append(&out, static_cast<uint8_t>(base.type.width));
+    Append(&out, static_cast<uint8_t>(base.type.kind));
+    Append(&out, static_cast<uint8_t>(base.shape.size()));
+    out.append(3, '\0');
+    Append(&out, base.raw_bytes);
+    for (const uint64_t dim : base.shape) Append(&out, dim);
+  }
   for (const uint64_t bytes : head.segment_bytes) Append(&out, bytes);
   return out;
 }
@@ -109,9 +147,9 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
   head.dtype_code = p[5];
   head.type.width = p[6];
   head.type.kind = static_cast<ValueKind>(p[7]);
-  if (p[8] > 1 || p[9] != kSchemeVersion) {
+  if (p[8] > static_cast<uint8_t>(Scheme::kMapped) || p[9] != kSchemeVersion) {
     return Status(Code::kUnsupportedVersion, "scheme " + Text(p[8]) + " version " + Text(p[9]),
-                  "scheme 0 or 1, version 1");
+                  "scheme 0 to 2, version 1");
   }
   head.scheme = static_cast<Scheme>(p[8]);
   head.block_log2 = p[10];
@@ -120,7 +158,14 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
   head.raw_bytes = Load<uint64_t>(p + 16);
   head.id = Load<Id>(p + kHeadPrefixBytes);
   const size_t width = p[6];
-  const size_t expected = kHeadFixedBytes + 8 * (dims + width) + (head.is_delta() ? 32 : 0);
+  size_t expected = kHeadFixedBytes + 8 * (dims + width) + (head.is_delta() ? sizeof(Id) : 0);
+  const size_t mapped_at = kHeadFixedBytes + 8 * dims + sizeof(Id);
+  if (head.is_mapped()) {
+    if (data.size() < mapped_at + kBaseShapeFixedBytes) {
+      return Corruption("an entry's head cut short", "what it says of its base");
+    }
+    expected += kBaseShapeFixedBytes + 8 * size_t{p[mapped_at + 4]};
+  }
   if (size != expected || size > data.size()) {
     return Corruption("a head of " + Text(size) + " bytes",
                       Text(expected) + " within " + Text(data.size()));
@@ -129,16 +174,31 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
   for (size_t i = 0; i < dims; i++, p += 8) head.shape.push_back(Load<uint64_t>(p));
   if (head.is_delta()) {
     head.base = Load<Id>(p);
-    p += 32;
+    p += sizeof(Id);
+  }
+  if (head.is_mapped()) {
+    BaseShape& base = head.mapped;
+    if (p[0] > kConversionMax || p[5] != 0 || p[6] != 0 || p[7] != 0) {
+      return Corruption("conversion " + Text(p[0]) + " or a reserved byte that is not 0",
+                        "conversion 0 to 4");
+    }
+    base.conversion = static_cast<Conversion>(p[0]);
+    base.dtype_code = p[1];
+    base.type.width = p[2];
+    base.type.kind = static_cast<ValueKind>(p[3]);
+    const size_t base_dims = p[4];
+    base.raw_bytes = Load<uint64_t>(p + 8);
+    p += kBaseShapeFixedBytes;
+    for (size_t i = 0; i < base_dims; i++, p += 8) base.shape.push_back(Load<uint64_t>(p));
   }
   for (size_t i = 0; i < width; i++, p += 8) head.segment_bytes.push_back(Load<uint64_t>(p));
   if (const Status status = CheckHead(head); !status.ok()) {
     return Corruption(status.found(), status.expected());
   }
   for (const uint64_t bytes : head.segment_bytes) {
-    if (bytes > head.elements()) {
+    if (bytes > head.raw_bytes) {
       return Corruption("a segment of " + Text(bytes) + " bytes",
-                        "at most one per element, " + Text(head.elements()));
+                        "at most as many as the array has, " + Text(head.raw_bytes));
     }
   }
   *used = size;
@@ -146,8 +206,7 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
 }
 
 bool RecordBytes(const Head& head, uint64_t* bytes) {
-  const uint64_t fixed = kHeadFixedBytes + 8 * (head.shape.size() + head.segment_bytes.size()) +
-                         (head.is_delta() ? 32 : 0) + kChecksumBytes;
+  const uint64_t fixed = HeadBytes(head) + kChecksumBytes;
   uint64_t cells = 0;
   return Multiply(head.blocks(), kCellBytes * static_cast<uint64_t>(head.type.width), &cells) &&
          Add(fixed, cells, bytes);
@@ -158,12 +217,13 @@ void AppendCell(const Cell& cell, std::string* out) {
   Append(out, static_cast<uint8_t>(cell.codec));
   Append(out, kCodecVersion);
   Append(out, cell.param);
-  Append(out, uint8_t{0});
+  Append(out, static_cast<uint8_t>(cell.form));
   Append(out, cell.checksum);
 }
 
 Result<std::vector<Cell>> ParseCells(const Head& head, Bytes data) {
   const uint64_t blocks = head.blocks();
+  const auto leading = static_cast<uint64_t>(LevelBytes(head.type.width));
   std::vector<Cell> cells(data.size() / kCellBytes);
   for (size_t i = 0; i < cells.size(); i++) {
     const uint8_t* p = data.data() + i * kCellBytes;
@@ -173,15 +233,24 @@ Result<std::vector<Cell>> ParseCells(const Head& head, Bytes data) {
     cell.stored_bytes = Load<uint32_t>(p);
     if (p[4] >= kCodecCount || p[5] != kCodecVersion) {
       return Status(Code::kUnsupportedVersion, "codec " + Text(p[4]) + " version " + Text(p[5]),
-                    "codec 0 to 3, version 1", where);
+                    "codec 0 to 9, version 1", where);
     }
     cell.codec = static_cast<CodecId>(p[4]);
     cell.param = p[6];
     cell.checksum = Load<uint64_t>(p + 8);
-    if (p[7] != 0 || (cell.codec != CodecId::kConstant && cell.param != 0)) {
-      return Corruption("a reserved byte is not 0").Within(where);
+    const bool has_param = cell.codec == CodecId::kConstant || cell.codec == CodecId::kBits;
+    if (!has_param && cell.param != 0) {
+      return Corruption("a parameter that is not 0").Within(where);
     }
-    if (const Status status = CheckCell(cell, head.ElementsOf(block)); !status.ok()) {
+    // A block says that it stands alone in its first cell, a level that it is an exclusive or.
+    const bool level = head.is_delta() && segment % leading == 0;
+    if (p[7] > (level ? kFormMax : 0) || (p[7] == 1 && segment != 0)) {
+      return Corruption("form " + Text(p[7]), "one of that place").Within(where);
+    }
+    cell.form = static_cast<Form>(p[7]);
+    if (const Status status =
+            CheckCell(cell, head.ElementsOf(block), head.type.width, static_cast<int>(segment));
+        !status.ok()) {
       return status.Within(where);
     }
   }

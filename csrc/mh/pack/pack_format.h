@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mh/codec/block_coder.h"
+#include "mh/codec/mapping/mapping_kernel.h"
 
 namespace mh {
 
@@ -30,11 +31,22 @@ inline constexpr uint32_t kDepthMax = 65535;
 inline constexpr uint64_t kSizeMax = INT64_MAX;
 
 // Numbers on disk.
-enum class Scheme : uint8_t { kAlone = 0, kDelta = 1 };
+enum class Scheme : uint8_t { kAlone = 0, kDelta = 1, kMapped = 2 };
 inline constexpr uint8_t kSchemeVersion = 1;
 inline constexpr uint8_t kKindTensor = 1;
 
 using Id = std::array<uint8_t, 32>;
+
+// What a mapped delta says of its base: how it becomes an array of the entry's shape and type.
+struct BaseShape {
+  Conversion conversion = Conversion::kNone;
+  uint8_t dtype_code = 0;
+  ElementType type;
+  uint64_t raw_bytes = 0;
+  std::vector<uint64_t> shape;
+  uint64_t elements() const { return raw_bytes / static_cast<uint64_t>(type.width); }
+};
+inline constexpr size_t kBaseShapeFixedBytes = 16;  // Before its dimensions.
 
 // What an entry says about itself, before its cells.
 struct Head {
@@ -47,10 +59,12 @@ struct Head {
   uint64_t raw_bytes = 0;
   Id id{};
   std::vector<uint64_t> shape;
-  Id base{};  // Delta only.
+  Id base{};         // Deltas only.
+  BaseShape mapped;  // Mapped deltas only.
   std::vector<uint64_t> segment_bytes;
 
-  bool is_delta() const { return scheme == Scheme::kDelta; }
+  bool is_delta() const { return scheme != Scheme::kAlone; }
+  bool is_mapped() const { return scheme == Scheme::kMapped; }
   uint64_t elements() const { return raw_bytes / static_cast<uint64_t>(type.width); }
   uint64_t block_elements() const { return uint64_t{1} << block_log2; }
   uint64_t blocks() const {
@@ -80,6 +94,9 @@ std::string SerializeHead(const Head& head);
 // Parses the head at the front of `data` and sets *used to its length. Allocates less than `data`
 // holds.
 Result<Head> ParseHead(Bytes data, size_t* used);
+
+// Length of the head as it is stored.
+size_t HeadBytes(const Head& head);
 
 // Length of the record of `head`; false if that does not fit 64 bits.
 bool RecordBytes(const Head& head, uint64_t* bytes);

@@ -130,63 +130,30 @@ int64_t PackReader::Find(const Id& id) const {
   return it != by_id_.end() && entries_[*it].head.id == id ? static_cast<int64_t>(*it) : -1;
 }
 
-std::string PackReader::Where(size_t index) const {
-  return path() + ", entry " + Text(index) + " (" + HexOf(entries_[index].head.id) + ")";
-}
-
-std::string PackReader::CellWhere(size_t index, size_t segment, uint64_t block) const {
-  return Where(index) + ", segment " + Text(segment) + ", block " + Text(block);
-}
-
 Result<EntryTable> PackReader::ReadTable(size_t index) const {
   const IndexEntry& entry = entries_[index];
   const Head& head = entry.head;
   // Its length follows from the head and lies inside the file.
   std::vector<uint8_t> record(static_cast<size_t>(entry.record_bytes));
   MH_RETURN_IF_ERROR(file_->ReadAt(entry.offset, record));
-  const size_t body = record.size() - kChecksumBytes;
-  const auto stored = mh::Load<uint64_t>(record.data() + body);
-  if (stored != entry.record_checksum || Checksum(record.data(), body) != stored) {
+  if (mh::Load<uint64_t>(record.data() + record.size() - kChecksumBytes) != entry.record_checksum) {
     return Corruption("the record's checksum does not match").Within(Where(index));
   }
-  const std::string expected = SerializeHead(head);
-  if (std::memcmp(record.data(), expected.data(), expected.size()) != 0) {
-    return Corruption("the record's head is not that of the index").Within(Where(index));
-  }
-  auto cells = ParseCells(head, Bytes(record).subspan(expected.size(), body - expected.size()));
-  if (!cells.ok()) return cells.status().Within(Where(index));
-  EntryTable table;
-  table.cells = std::move(cells.value());
-  table.offsets.resize(table.cells.size());
-  uint64_t offset = entry.offset + entry.record_bytes;
-  for (size_t i = 0; i < table.cells.size(); i++) {
-    table.offsets[i] = offset;
-    offset += table.cells[i].stored_bytes;
-  }
-  return table;
+  auto table = ParseRecord(head, record, entry.offset + entry.record_bytes);
+  return table.ok() ? Result<EntryTable>(std::move(table.value()))
+                    : table.status().Within(Where(index));
 }
 
-Status PackReader::ReadCell(size_t index, const EntryTable& table, size_t segment, uint64_t block,
-                            CodecState* state, std::span<uint8_t> payload,
-                            std::span<uint8_t> out) const {
-  const size_t i =
-      segment * static_cast<size_t>(entries_[index].head.blocks()) + static_cast<size_t>(block);
-  const Cell& cell = table.cells[i];
-  // Raw bytes are read into place.
-  const std::span<uint8_t> target =
-      cell.codec == CodecId::kRaw ? out : payload.first(cell.stored_bytes);
-  MH_RETURN_IF_ERROR(file_->ReadAt(table.offsets[i], target));
-  const Status status = DecodeCell(state, cell, target, out);
-  return status.ok() ? status : status.Within(CellWhere(index, segment, block));
+Status PackReader::Read(uint64_t offset, std::span<uint8_t> out, Bytes* data) const {
+  *data = out;
+  return file_->ReadAt(offset, out);
 }
 
 Status PackReader::ReadPayload(size_t index, const EntryTable& table, size_t cell,
                                std::span<uint8_t> out) const {
-  MH_RETURN_IF_ERROR(file_->ReadAt(table.offsets[cell], out));
-  if (Checksum(out.data(), out.size()) == table.cells[cell].checksum) return Status::Ok();
   const uint64_t blocks = entries_[index].head.blocks();
-  return Corruption("the checksum does not match")
-      .Within(CellWhere(index, cell / blocks, cell % blocks));
+  Bytes payload;
+  return GetPayload(index, table, cell / blocks, cell % blocks, out, &payload);
 }
 
 Status PackReader::Verify(size_t index) const {

@@ -7,25 +7,20 @@
 #include <vector>
 
 #include "mh/base/checksum.h"
-#include "mh/pack/pack_format.h"
+#include "mh/pack/entry_source.h"
 
 namespace mh {
 
-// The cells of one entry, checked against its head, and where their payloads lie.
-struct EntryTable {
-  std::vector<Cell> cells;        // By segment, then block.
-  std::vector<uint64_t> offsets;  // In the file, one per cell.
-};
-
 // Immutable once open: safe to use from several threads, and after fork.
-class PackReader {
+class PackReader : public EntrySource {
  public:
   // Reads and checks header, trailer and index. kCorruption names the file and the part.
   static Result<std::shared_ptr<const PackReader>> Open(const std::string& path);
 
-  const std::string& path() const { return file_->path(); }
+  const std::string& path() const override { return file_->path(); }
   uint64_t file_bytes() const { return file_->size(); }
-  size_t count() const { return entries_.size(); }
+  size_t count() const override { return entries_.size(); }
+  const Head& head(size_t index) const override { return entries_[index].head; }
   // Content name: SHA-256 of header and index.
   const Sha256::Digest& name() const { return name_; }
 
@@ -35,13 +30,7 @@ class PackReader {
   // Number of the entry with this id, or -1.
   int64_t Find(const Id& id) const;
 
-  // Reads the record of an entry and checks it. REQUIRES: index < count()
-  Result<EntryTable> ReadTable(size_t index) const;
-
-  // Reads a cell's payload and decodes it into `out`, one byte per element of the block.
-  // `payload` is memory of at least as many bytes. Errors name entry, segment and block.
-  Status ReadCell(size_t index, const EntryTable& table, size_t segment, uint64_t block,
-                  CodecState* state, std::span<uint8_t> payload, std::span<uint8_t> out) const;
+  Result<EntryTable> ReadTable(size_t index) const override;
 
   // Reads a payload as it is stored and checks it against its checksum.
   Status ReadPayload(size_t index, const EntryTable& table, size_t cell,
@@ -50,12 +39,13 @@ class PackReader {
   // Checks the checksum of every cell, not whether it decompresses.
   Status Verify(size_t index) const;
 
+ protected:
+  Status Read(uint64_t offset, std::span<uint8_t> out, Bytes* data) const override;
+
  private:
   explicit PackReader(std::unique_ptr<InputFile> file) : file_(std::move(file)) {}
   Status Load();
   Status ParseIndex(Bytes index, uint64_t count, uint64_t index_offset);
-  std::string Where(size_t index) const;
-  std::string CellWhere(size_t index, size_t segment, uint64_t block) const;
 
   const std::unique_ptr<InputFile> file_;
   std::vector<IndexEntry> entries_;

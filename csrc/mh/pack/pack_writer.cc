@@ -22,17 +22,14 @@ size_t PackWriter::IdHash::operator()(const Id& id) const {
   return Load<size_t>(id.data());  // Ids are digests.
 }
 
-PackWriter::PackWriter(std::unique_ptr<OutputFile> file, int level)
-    : path_(file->path()), level_(level), file_(std::move(file)) {}
+PackWriter::PackWriter(std::unique_ptr<OutputFile> file, Preset preset)
+    : path_(file->path()), preset_(preset), file_(std::move(file)) {}
 
-Result<std::unique_ptr<PackWriter>> PackWriter::Create(const std::string& path, int level) {
-  if (level < kLevelMin || level > kLevelMax) {
-    return Status(Code::kUsage, "level " + std::to_string(level), "1 to 19");
-  }
+Result<std::unique_ptr<PackWriter>> PackWriter::Create(const std::string& path, Preset preset) {
   auto file = OutputFile::Create(path);
   if (!file.ok()) return file.status();
   MH_RETURN_IF_ERROR(file.value()->Append(AsBytes(HeaderBytes())));
-  std::unique_ptr<PackWriter> writer(new PackWriter(std::move(file.value()), level));
+  std::unique_ptr<PackWriter> writer(new PackWriter(std::move(file.value()), preset));
   writer->bytes_ = kPackHeaderBytes;
   return writer;
 }
@@ -90,7 +87,7 @@ Result<PackWriter::Added> PackWriter::Add(const EntryInput& input, int threads) 
     MH_RETURN_IF_ERROR(CheckOpen(&input.head.id));
     workspace = TakeWorkspace();
   }
-  const Status coded = EncodeEntry(input, level_, threads, &workspace->scratch, &workspace->entry);
+  const Status coded = EncodeEntry(input, preset_, threads, &workspace->scratch, &workspace->entry);
   const std::lock_guard<std::mutex> lock(mutex_);
   Added added;
   if (coded.ok()) {

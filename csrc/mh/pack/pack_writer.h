@@ -19,8 +19,8 @@ namespace mh {
 // error that may have left part of an entry) every call returns that error.
 class PackWriter {
  public:
-  // Creates the file; kConflict if it exists. `level` is that of zstd for tensors.
-  static Result<std::unique_ptr<PackWriter>> Create(const std::string& path, int level);
+  // Creates the file; kConflict if it exists.
+  static Result<std::unique_ptr<PackWriter>> Create(const std::string& path, Preset preset);
 
   struct Added {
     uint64_t stored_bytes = 0;  // Record and payloads.
@@ -44,7 +44,7 @@ class PackWriter {
   uint64_t bytes() const;  // Written so far, without the index.
 
  private:
-  PackWriter(std::unique_ptr<OutputFile> file, int level);
+  PackWriter(std::unique_ptr<OutputFile> file, Preset preset);
   struct Workspace {
     EncodedEntry entry;
     ScratchList scratch;
@@ -54,7 +54,7 @@ class PackWriter {
   Status AppendEntry(const EncodedEntry& entry, uint64_t* stored);  // Same.
 
   const std::string path_;
-  const int level_;
+  const Preset preset_;
   mutable std::mutex mutex_;
   std::unique_ptr<OutputFile> file_;  // Null once finished or aborted.
   Status poison_;

@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "mh/codec/classes/classes_codec.h"
+
+// Everything here is the writer's choice; no reader depends on it.
+
+namespace mh {
+namespace {
+
+constexpr int kExponents = 256;
+// Contexts that a table each is worth: with more, 64 Ki elements leave too few to each.
+constexpr int kPlainContexts = 12, kFlaggedContexts = 6;
+// A group is flagged if at least so many of its 64 values are popular ones.
+constexpr int kFlagMin = 48;
+
+struct Histogram {
+  uint32_t count[kClassSymbolsMax] = {};
+  uint32_t total = 0;
+  void Add(const Histogram& other) {
+    for (int i = 0; i < kClassSymbolsMax; i++) count[i] += other.count[i];
+    total += other.total;
+  }
+};
+
+// Bits that a histogram's symbols take with a table of their own, the table included.
+double Cost(const Histogram& h, int symbols) {
+  if (h.total == 0) return 0;
+  double bits = 0;
+  int used = 0;
+  for (int i = 0; i < symbols; i++) {
+    if (h.count[i] == 0) continue;
+    used++;
+    bits += h.count[i] * std::log2(static_cast<float>(h.total) / static_cast<float>(h.count[i]));
+  }
+  return bits + used * 6.0 + symbols;
+}
+
+// Joins neighbouring exponents until no join saves bits and `most` contexts are left.
+ClassBounds JoinContexts(const std::vector<Histogram>& by_exponent, int symbols, int most) {
+  struct Part {
+    int begin;
+    Histogram h;
+    double cost;
+  };
+  std::vector<Part> parts;
+  for (int e = 0; e < kExponents; e++) {
+    if (by_exponent[static_cast<size_t>(e)].total == 0) continue;
+    const Histogram& h = by_exponent[static_cast<size_t>(e)];
+    parts.push_back({parts.empty() ? 0 : e, h, Cost(h, symbols)});
+  }
+  std::vector<double> joined;  // Of part i and i + 1.
+  const auto together = [&](size_t i) {
+    Histogram h = parts[i].h;
+    h.Add(parts[i + 1].h);
+    return Cost(h, symbols);
+  };
+  for (size_t i = 0; i + 1 < parts.size(); i++) joined.push_back(together(i));
+  while (parts.size() > 1) {
+    size_t best = 0;
+    double best_loss = 1e300;
+    for (size_t i = 0; i + 1 < parts.size(); i++) {
+      const double loss = joined[i] - parts[i].cost - parts[i + 1].cost;
+      if (loss < best_loss) {
+        best_loss = loss;
+        best = i;
+      }
+    }
+    if (best_loss > 0 && parts.size() <= static_cast<size_t>(most)) break;
+    parts[best].h.Add(parts[best + 1].h);
+    parts[best].cost = joined[best];
+    parts.erase(parts.begin() + static_cast<ptrdiff_t>(best) + 1);
+    joined.erase(joined.begin() + static_cast<ptrdiff_t>(best));
+    if (best > 0) joined[best - 1] = together(best - 1);
+    if (best + 1 < parts.size()) joined[best] = together(best);
+  }
+  ClassBounds bounds;
+  bounds.count = std::max<int>(1, static_cast<int>(parts.size()));
+  for (size_t k = 1; k < parts.size(); k++) {
+    bounds.bound[k - 1] = static_cast<uint8_t>(parts[k].begin);
+  }
+  return bounds;
+}
+
+}  // namespace
+
+ClassPlanner::ClassPlanner() = default;
+bool ClassPlanner::ok() const { return true; }
+
+void ClassPlanner::Add(const uint16_t* differences, const uint8_t* contexts, size_t n) {
+  differences_.insert(differences_.end(), differences, differences + n);
+  contexts_.insert(contexts_.end(), contexts, contexts + n);
+  // Whole groups, so that samples do not share one.
+  while (differences_.size() % kClassGroup != 0) {
+    differences_.push_back(differences[n - 1]);
+    contexts_.push_back(contexts[n - 1]);
+  }
+}
+
+void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
+  plan->fine = fine;
+  plan->top = top;
+  const size_t n = differences_.size();
+  std::vector<uint32_t> counts(65536);
+  for (const uint16_t d : differences_) counts[d]++;
+  // A popular value saves its raw bits each time, and takes a slot of the table.
+  struct Value {
+    uint16_t value;
+    uint64_t gain;
+  };
+  std::vector<Value> values;
+  for (uint32_t v = 0; v < 65536; v++) {
+    if (uint64_t{counts[v]} * 1500 < n || counts[v] < 4) continue;
+    const auto d = static_cast<int16_t>(v);
+    const auto magnitude = static_cast<uint32_t>(d < 0 ? -static_cast<int32_t>(d) : d);
+    const int length = v == 0 ? 16 : std::bit_width(magnitude);
+    values.push_back(
+        {static_cast<uint16_t>(v), uint64_t{counts[v]} * static_cast<uint64_t>(length)});
+  }
+  if (std::none_of(values.begin(), values.end(), [](const Value& v) { return v.value == 0; })) {
+    values.push_back({0, UINT64_MAX});  // Zero has no class.
+  }
+  std::sort(values.begin(), values.end(), [](const Value& a, const Value& b) {
+    return a.value == 0 || (b.value != 0 && a.gain > b.gain);
+  });
+  const int room = (fine ? kClassSymbolsMax : kLaneSymbolsMax) - ClassCount(top);
+  plan->popular_count = std::min<int>(room, static_cast<int>(values.size()));
+  for (int i = 0; i < plan->popular_count; i++) {
+    plan->popular[i] = values[static_cast<size_t>(i)].value;
+  }
+  ClassScratch scratch;
+  scratch.symbol_of.Reserve(65536);
+  PrepareClasses(*plan, &scratch);
+  const uint8_t* symbol_of = scratch.symbol_of.data();
+  const int symbols = plan->popular_count + ClassCount(top);
+  std::vector<Histogram> by_exponent[3] = {std::vector<Histogram>(kExponents),
+                                           std::vector<Histogram>(kExponents),
+                                           std::vector<Histogram>(kExponents)};
+  size_t flagged = 0;
+  for (size_t begin = 0; begin < n; begin += kClassGroup) {
+    int popular = 0;
+    for (size_t i = begin; i < begin + kClassGroup; i++) {
+      popular += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
+    }
+    const size_t flag = popular >= kFlagMin ? 1 : 0;
+    flagged += flag;
+    for (size_t i = begin; i < begin + kClassGroup; i++) {
+      for (const size_t which : {flag, size_t{2}}) {
+        Histogram& h = by_exponent[which][contexts_[i]];
+        h.count[symbol_of[differences_[i]]]++;
+        h.total++;
+      }
+    }
+  }
+  plan->flagged = flagged > 0 && flagged < n / kClassGroup;
+  if (plan->flagged) {
+    plan->bounds[0] = JoinContexts(by_exponent[0], symbols, kPlainContexts);
+    plan->bounds[1] = JoinContexts(by_exponent[1], symbols, kFlaggedContexts);
+  } else {
+    plan->bounds[0] = JoinContexts(by_exponent[2], symbols, kPlainContexts);
+    plan->bounds[1] = ClassBounds();
+  }
+}
+
+void PrepareClasses(const ClassPlan& plan, ClassScratch* scratch) {
+  uint8_t* symbol_of = scratch->symbol_of.data();
+  for (uint32_t v = 1; v < 65536; v++) {
+    const auto d = static_cast<int16_t>(v);
+    const auto magnitude = static_cast<uint32_t>(d < 0 ? -static_cast<int32_t>(d) : d);
+    symbol_of[v] = static_cast<uint8_t>(plan.popular_count + ClassOf(magnitude, plan.top));
+  }
+  for (int i = 0; i < plan.popular_count; i++) {
+    symbol_of[plan.popular[i]] = static_cast<uint8_t>(i);
+  }
+}
+
+}  // namespace mh

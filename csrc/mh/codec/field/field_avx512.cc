@@ -1,0 +1,143 @@
+#include "mh/codec/field/field_vector.h"
+
+#ifdef MH_X86
+
+// gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
+
+#include "mh/base/endian.h"
+
+namespace mh::field {
+namespace {
+
+// The low bytes of 64 words.
+MH_TARGET_AVX512 inline __m512i LowBytes(__m512i a, __m512i b) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(a)),
+                            _mm512_cvtepi16_epi8(b), 1);
+}
+
+struct Odd {
+  alignas(64) uint16_t index[32];
+  constexpr Odd() : index() {
+    for (int i = 0; i < 32; i++) index[i] = static_cast<uint16_t>(2 * i + 1);
+  }
+};
+constexpr Odd kOdd;
+
+// The leading halves of 32 elements.
+MH_TARGET_AVX512 inline __m512i Leading(const uint8_t* p, size_t stride) {
+  if (stride == 2) return _mm512_loadu_si512(p);
+  // p points at the leading half of the first element, two bytes into it.
+  return _mm512_permutex2var_epi16(_mm512_loadu_si512(p - 2), _mm512_load_si512(kOdd.index),
+                                   _mm512_loadu_si512(p + 62));
+}
+
+}  // namespace
+
+MH_TARGET_AVX512 size_t SplitAvx512(const uint8_t* elements, size_t stride, size_t n,
+                                    const FieldMap& map, const FieldParts& parts, size_t* escapes) {
+  const __m512i t0 = _mm512_loadu_si512(map.symbol), t1 = _mm512_loadu_si512(map.symbol + 64);
+  const __m512i t2 = _mm512_loadu_si512(map.symbol + 128),
+                t3 = _mm512_loadu_si512(map.symbol + 192);
+  const __m128i below = _mm_cvtsi32_si128(map.shape.below);
+  const __m512i magnitude = _mm512_set1_epi16(0x7fff), last = _mm512_set1_epi16(255);
+  const __m512i rest = _mm512_set1_epi16(static_cast<int16_t>((1 << map.shape.below) - 1));
+  const __m512i first = _mm512_set1_epi16(static_cast<int16_t>(map.first));
+  const __m512i escape = _mm512_set1_epi8(static_cast<char>(map.escape));
+  const __m512i none = _mm512_set1_epi8(static_cast<char>(kFieldEscape));
+  const bool sign_in = map.shape.sign_in;
+  const auto value_of = [&](__m512i x) MH_TARGET_AVX512 {
+    const __m512i value = _mm512_srl_epi16(_mm512_and_si512(x, magnitude), below);
+    if (!sign_in) return value;
+    return _mm512_or_si512(_mm512_slli_epi16(value, 1), _mm512_srli_epi16(x, 15));
+  };
+  uint16_t* out = parts.escapes + *escapes;
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    const __m512i a = Leading(elements + i * stride, stride);
+    const __m512i b = Leading(elements + (i + 32) * stride, stride);
+    const __m512i va = value_of(a), vb = value_of(b);
+    // Below the window wraps to large numbers: both sides end at 255, which is an escape.
+    const __m512i place = LowBytes(_mm512_min_epu16(_mm512_sub_epi16(va, first), last),
+                                   _mm512_min_epu16(_mm512_sub_epi16(vb, first), last));
+    __m512i symbol =
+        _mm512_mask_blend_epi8(_mm512_movepi8_mask(place), _mm512_permutex2var_epi8(t0, place, t1),
+                               _mm512_permutex2var_epi8(t2, place, t3));
+    const __mmask64 escaped = _mm512_cmpeq_epi8_mask(symbol, none);
+    if (escaped != 0) {
+      symbol = _mm512_mask_mov_epi8(symbol, escaped, escape);
+      const auto low = static_cast<__mmask32>(escaped),
+                 high = static_cast<__mmask32>(escaped >> 32);
+      _mm512_storeu_si512(out, _mm512_maskz_compress_epi16(low, va));
+      out += __builtin_popcount(low);
+      _mm512_storeu_si512(out, _mm512_maskz_compress_epi16(high, vb));
+      out += __builtin_popcount(high);
+    }
+    _mm512_storeu_si512(parts.symbols + i, symbol);
+    _mm512_storeu_si512(parts.rest + i,
+                        LowBytes(_mm512_and_si512(a, rest), _mm512_and_si512(b, rest)));
+    if (sign_in) continue;
+    Store(parts.signs + i / 8, static_cast<uint64_t>(_mm512_movepi16_mask(a)) |
+                                   static_cast<uint64_t>(_mm512_movepi16_mask(b)) << 32);
+  }
+  *escapes = static_cast<size_t>(out - parts.escapes);
+  return i;
+}
+
+MH_TARGET_AVX512 size_t MergeAvx512(const uint16_t* bits, int escape, bool sign_in,
+                                    const FieldParts& parts, size_t n, size_t* escapes,
+                                    uint16_t* leading) {
+  const __m512i t0 = _mm512_loadu_si512(bits), t1 = _mm512_loadu_si512(bits + 32);
+  const __m512i first_escape = _mm512_set1_epi8(static_cast<char>(escape));
+  const __m512i sign = _mm512_set1_epi16(INT16_MIN);
+  const uint16_t* from = parts.escapes + *escapes;
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    const __m512i symbol = _mm512_loadu_si512(parts.symbols + i);
+    const __m512i rest = _mm512_loadu_si512(parts.rest + i);
+    const auto signs = sign_in ? uint64_t{0} : Load<uint64_t>(parts.signs + i / 8);
+    const __mmask64 escaped = _mm512_cmpge_epu8_mask(symbol, first_escape);
+    const auto half = [&](__m256i symbols, __m256i rests, uint32_t mask,
+                          uint32_t escapes_of) MH_TARGET_AVX512 {
+      __m512i x = _mm512_permutex2var_epi16(t0, _mm512_cvtepu8_epi16(symbols), t1);
+      x = _mm512_mask_expand_epi16(x, escapes_of, _mm512_loadu_si512(from));
+      from += __builtin_popcount(escapes_of);
+      return _mm512_ternarylogic_epi32(x, _mm512_cvtepu8_epi16(rests),
+                                       _mm512_maskz_mov_epi16(mask, sign), 0xfe);
+    };
+    _mm512_storeu_si512(leading + i,
+                        half(_mm512_castsi512_si256(symbol), _mm512_castsi512_si256(rest),
+                             static_cast<uint32_t>(signs), static_cast<uint32_t>(escaped)));
+    _mm512_storeu_si512(
+        leading + i + 32,
+        half(_mm512_extracti64x4_epi64(symbol, 1), _mm512_extracti64x4_epi64(rest, 1),
+             static_cast<uint32_t>(signs >> 32), static_cast<uint32_t>(escaped >> 32)));
+  }
+  *escapes = static_cast<size_t>(from - parts.escapes);
+  return i;
+}
+
+MH_TARGET_AVX512 size_t JoinAvx512(const uint16_t* leading, const uint8_t* third,
+                                   const uint8_t* fourth, size_t n, uint8_t* elements) {
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    for (size_t j = i; j < i + 64; j += 16) {
+      const auto bytes = [&](const uint8_t* p) MH_TARGET_AVX512 {
+        return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + j)));
+      };
+      const __m512i high = _mm512_slli_epi32(
+          _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(leading + j))),
+          16);
+      _mm512_storeu_si512(
+          elements + 4 * j,
+          _mm512_ternarylogic_epi32(high, _mm512_slli_epi32(bytes(third), 8), bytes(fourth), 0xfe));
+    }
+  }
+  return i;
+}
+
+}  // namespace mh::field
+
+#endif  // MH_X86

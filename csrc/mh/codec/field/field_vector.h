@@ -1,0 +1,27 @@
+// Vector kernels behind field_kernel.h. Each returns how many elements it did, a multiple of 64.
+#ifndef MH_CODEC_FIELD_FIELD_VECTOR_H_
+#define MH_CODEC_FIELD_FIELD_VECTOR_H_
+
+#include "mh/codec/field/field_kernel.h"
+
+#ifdef MH_X86
+
+namespace mh::field {
+
+size_t SplitAvx512(const uint8_t* elements, size_t stride, size_t n, const FieldMap& map,
+                   const FieldParts& parts, size_t* escapes);
+// REQUIRES: escape is below 64, so that two registers hold `bits`
+size_t MergeAvx512(const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts,
+                   size_t n, size_t* escapes, uint16_t* leading);
+size_t MergeAvx2(const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts, size_t n,
+                 size_t* escapes, uint16_t* leading);
+size_t JoinAvx512(const uint16_t* leading, const uint8_t* third, const uint8_t* fourth, size_t n,
+                  uint8_t* elements);
+size_t JoinAvx2(const uint16_t* leading, const uint8_t* third, const uint8_t* fourth, size_t n,
+                uint8_t* elements);
+
+}  // namespace mh::field
+
+#endif  // MH_X86
+
+#endif  // MH_CODEC_FIELD_FIELD_VECTOR_H_

@@ -1,0 +1,84 @@
+#include "mh/codec/lanes/lanes_rows.h"
+
+#ifdef MH_X86
+
+// gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
+
+// AVX2: states in eight registers of 32-bit lanes, the table by gather, and the byte expansion that
+// it lacks by a shuffle from a table of the 256 ways in which eight lanes can ask for bytes.
+
+namespace mh::lanes {
+namespace {
+
+struct Spread {
+  alignas(64) uint8_t index[256][8];
+  constexpr Spread() : index() {
+    for (int mask = 0; mask < 256; mask++) {
+      uint8_t next = 0;
+      for (int lane = 0; lane < 8; lane++) {
+        index[mask][lane] = (mask >> lane & 1) != 0 ? next++ : uint8_t{0x80};
+      }
+    }
+  }
+};
+constexpr Spread kSpread;
+
+MH_TARGET_AVX2 inline __m256i DecodeEight(const LaneTable& table, __m256i* x, const uint8_t** in) {
+  const __m256i low = _mm256_set1_epi32(255);
+  const __m256i entry = _mm256_i32gather_epi32(reinterpret_cast<const int*>(table.entry),
+                                               _mm256_and_si256(*x, low), 4);
+  const __m256i freq = _mm256_and_si256(_mm256_srli_epi32(entry, 8), low);
+  // Both factors are below 256: the 16-bit product is the 32-bit one, at a third of its latency.
+  __m256i next = _mm256_add_epi32(_mm256_mullo_epi16(freq, _mm256_srli_epi32(*x, 8)),
+                                  _mm256_srli_epi32(entry, 16));
+  const __m256i hungry = _mm256_cmpgt_epi32(_mm256_set1_epi32(256), next);
+  const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(hungry));
+  const __m128i bytes =
+      _mm_shuffle_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(*in)),
+                       _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kSpread.index[mask])));
+  *in += __builtin_popcount(static_cast<unsigned>(mask));
+  const __m256i fed = _mm256_or_si256(_mm256_slli_epi32(next, 8), _mm256_cvtepu8_epi32(bytes));
+  *x = _mm256_blendv_epi8(next, fed, hungry);
+  return _mm256_and_si256(entry, low);
+}
+
+}  // namespace
+
+MH_TARGET_AVX2 const uint8_t* DecodeRowsAvx2(const LaneTable& table, States* const* states,
+                                             int groups, size_t* rows, const uint8_t* in,
+                                             const uint8_t* end, uint8_t* symbols) {
+  alignas(32) uint32_t wide[kLaneGroupsMax][kLanes];
+  for (int group = 0; group < groups; group++) {
+    for (int lane = 0; lane < kLanes; lane++) wide[group][lane] = states[group]->x[lane];
+  }
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  size_t left = *rows, group = 0;
+  while (left > 0 && end - in >= 64 + 8) {
+    auto* x = reinterpret_cast<__m256i*>(wide[group]);
+    for (int half = 0; half < 2; half++, x += 4) {
+      const __m256i k0 = DecodeEight(table, x, &in), k1 = DecodeEight(table, x + 1, &in);
+      const __m256i k2 = DecodeEight(table, x + 2, &in), k3 = DecodeEight(table, x + 3, &in);
+      const __m256i bytes =
+          _mm256_packus_epi16(_mm256_packus_epi32(k0, k1), _mm256_packus_epi32(k2, k3));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(symbols),
+                          _mm256_permutevar8x32_epi32(bytes, order));
+      symbols += 32;
+    }
+    group = (group + 1) % static_cast<size_t>(groups);
+    left--;
+  }
+  for (int g = 0; g < groups; g++) {
+    for (int lane = 0; lane < kLanes; lane++) {
+      states[g]->x[lane] = static_cast<uint16_t>(wide[g][lane]);
+    }
+  }
+  *rows = left;
+  return in;
+}
+
+}  // namespace mh::lanes
+
+#endif  // MH_X86
