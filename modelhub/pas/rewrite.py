@@ -116,6 +116,9 @@ class RewrittenFile:
             run = data[offset + done - self._starts[number] :][: size - done]
             out[done : done + run.size] = run
             done += run.size
+            if offset + done == self._starts[number] + data.size:
+                # Read to its end: in order, nobody comes back for it.
+                self.close()
             number += 1
         self._lay_over(offset, out)
 
