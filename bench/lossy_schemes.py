@@ -1,4 +1,4 @@
-"""Measure what the lossy schemes do to all-MiniLM-L6-v2: errors, values left, answers.
+"""Measure what the lossy schemes do to all-MiniLM-L6-v2: room, errors, values left, answers.
 
 `PYTHONPATH=scripts python -m bench.lossy_schemes [SCHEME]...` prints the table of
 docs/guide/lossy.md. The answers: of 200 names of Python functions, how many find their own
@@ -90,15 +90,19 @@ def main(schemes: tuple[str, ...]) -> None:
     """Print a row of the table for each scheme."""
     answers = _Answers(data.minilm_folder() / "vocab.txt")
     with tempfile.TemporaryDirectory() as folder, Repository.init(folder) as repository:
-        exact = repository.commit("m", data.minilm_weights()).weights()
-        print("| scheme | max error | relative L2 | values left | found first |")
-        print("|---|---|---|---|---|")
-        print(f"| exact | 0 | 0 | {row(exact, exact)[2]:,} | {answers.share(exact):.1%} |")
-        for scheme in schemes:
-            lossy = repository.copy("m", "lossy", scheme=scheme).weights()
+        version = repository.commit("m", data.minilm_weights())
+        exact = version.weights()
+        print("| scheme | stored | max error | relative L2 | values left | found first |")
+        print("|---|---|---|---|---|---|")
+        for scheme in (None, *schemes):
+            if scheme is not None:
+                version = repository.copy("m", "lossy", scheme=scheme)
+            lossy = version.weights()
             largest, relative, distinct = row(exact, lossy)
-            figures = f"{largest:.2g} | {relative:.2g} | {distinct:,} | {answers.share(lossy):.1%}"
-            print(f"| `{scheme}` | {figures} |", flush=True)
+            stored = f"{version.record.stored_bytes / 1e6:.1f} MB"
+            errors = f"{largest:.2g} | {relative:.2g} | {distinct:,}"
+            name = "exact" if scheme is None else f"`{scheme}`"
+            print(f"| {name} | {stored} | {errors} | {answers.share(lossy):.1%} |", flush=True)
 
 
 if __name__ == "__main__":
