@@ -6,9 +6,16 @@
 #include <bit>
 #include <cstring>
 
+#include "mh/base/checksum_x86.h"
+
 namespace mh {
 
-uint64_t Checksum(const void* data, size_t size) { return XXH3_64bits(data, size); }
+uint64_t Checksum(const void* data, size_t size) {
+#ifdef MH_CHECKSUM_AVX2
+  if (ActiveCpu() >= Cpu::kAvx2) return ChecksumAvx2(data, size);
+#endif
+  return XXH3_64bits(data, size);
+}
 
 namespace {
 

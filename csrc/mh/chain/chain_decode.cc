@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "mh/base/parallel.h"
+#include "mh/base/stream_copy.h"
 #include "mh/pack/entry_encoder.h"
 
 namespace mh {
@@ -56,6 +57,9 @@ Status CheckLinks(std::span<const Link> chain, const std::optional<Bytes>& base)
 }
 
 // One chain without mapped deltas but for the last one, whose base is mapped already.
+// More than a second-level cache holds: the output will not be found there anyway.
+constexpr size_t kStreamedBytesMin = size_t{4} << 20;
+
 class Decoder {
  public:
   Decoder(std::span<const Link> chain, const DecodeRequest& request, const uint8_t* base,
@@ -188,7 +192,9 @@ Status Decoder::DecodeUnit(int worker, uint64_t unit) {
   const uint64_t first = unit << unit_log2_;
   const uint64_t last = std::min(first + (uint64_t{1} << unit_log2_), head_.elements());
   const uint64_t from = std::max(first, begin_), to = std::min(last, end_);
-  const bool whole = from == first && to == last;
+  // Large outputs take their blocks past the caches, in which the next block is decoded.
+  const bool streamed = out_.size() >= kStreamedBytesMin;
+  const bool whole = from == first && to == last && !streamed;
   uint8_t* target = out_.data() + static_cast<size_t>((from - begin_) * width);
   uint8_t* elements = whole ? target : scratch->unit.data();
   uint64_t bytes_read = 0;
@@ -204,8 +210,9 @@ Status Decoder::DecodeUnit(int worker, uint64_t unit) {
     MH_RETURN_IF_ERROR(ApplyLink(scratch, link, first, last, elements, &bytes_read));
   }
   const size_t size = static_cast<size_t>((to - from) * width);
-  if (!whole) std::memcpy(target, elements + (from - first) * width, size);
-  if (planes_ < read_) KeepLeading(target, size / width, head_.type.width, planes_);
+  uint8_t* const wanted = elements + (from - first) * width;
+  if (planes_ < read_) KeepLeading(wanted, size / width, head_.type.width, planes_);
+  if (!whole) StreamCopy(ActiveCpu(), wanted, size, target);
   bytes_read_ += bytes_read;
   return Status::Ok();
 }

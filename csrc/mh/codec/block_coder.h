@@ -49,6 +49,7 @@ struct BlockScratch {
   Buffer payload;           // the same
   Buffer unit;              // the same
   Buffer cell;              // elements
+  Buffer unpacked;          // elements
   bool Reserve(ElementType type, size_t elements);
 };
 

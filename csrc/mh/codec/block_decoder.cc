@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "mh/codec/bits/bits_codec.h"
 #include "mh/codec/block_coder.h"
 #include "mh/codec/palette/palette_codec.h"
 #include "mh/codec/planes/planes_kernel.h"
@@ -95,6 +96,21 @@ class BlockDecoder {
     return Status::Ok();
   }
 
+  // The rest bits of a field as they are packed, to be unpacked where they are merged; or, where
+  // that cannot be, the plane is decoded and *packed stays null.
+  Status PackedRest(int below, const uint8_t** packed) {
+    const Cell& cell = *cells_[1];
+    Bytes payload;
+    // Not where the other planes' payloads go: it is needed until the merge.
+    MH_RETURN_IF_ERROR(source_.Get(1, {scratch_.unpacked.data(), cell.stored_bytes}, &payload));
+    const Bytes plain = PlainBits(cell.param, payload, n_);
+    if (cell.param == below && !plain.empty()) {
+      *packed = plain.data();
+      return Status::Ok();
+    }
+    return DecodeCell(&scratch_.state, cpu_, cell, payload, {scratch_.planes.data() + n_, n_});
+  }
+
   Status Field();
   Status Classes(int level, uint16_t* differences);
 
@@ -114,14 +130,20 @@ Status BlockDecoder::Field() {
   FieldBlock block;
   if (!DecodeField(cpu_, &scratch_.field, payload, n_, &block)) return Damaged(CodecId::kField);
   uint8_t* const planes = scratch_.planes.data();
-  if (kept_ > 1) {
-    MH_RETURN_IF_ERROR(Planes(1, kept_));
+  const uint8_t* rest = planes + n_;
+  const uint8_t* packed = nullptr;
+  if (kept_ > 1 && block.groups == nullptr && cells_[1]->codec == CodecId::kBits) {
+    MH_RETURN_IF_ERROR(PackedRest(block.tables.shape.below, &packed));
+    if (packed != nullptr) rest = nullptr;
+  } else if (kept_ > 1) {
+    MH_RETURN_IF_ERROR(Plane(1, planes + n_));
   } else {
     std::memset(planes + n_, 0, n_);
   }
+  if (kept_ > 2) MH_RETURN_IF_ERROR(Planes(2, kept_));
   const bool narrow = type_.width == 2;
   auto* const leading = reinterpret_cast<uint16_t*>(narrow ? elements_ : scratch_.delta.data());
-  if (!MergeFieldBlock(cpu_, block, planes + n_, n_, leading)) return Damaged(CodecId::kField);
+  if (!MergeFieldBlock(cpu_, block, rest, packed, n_, leading)) return Damaged(CodecId::kField);
   if (!narrow) {
     for (int s = std::max(kept_, 2); s < 4; s++) {
       std::memset(planes + static_cast<size_t>(s) * n_, 0, n_);
@@ -158,13 +180,17 @@ Status BlockDecoder::Delta() {
       MH_RETURN_IF_ERROR(Planes(level * bytes, level * bytes + bytes));
       continue;
     }
-    if (!contexts) BaseContexts(elements_, type_.width, n_, scratch_.cell.data());
+    if (!contexts) BaseExponents(cpu_, elements_, type_.width, n_, scratch_.cell.data());
     contexts = true;
     differences[level] = reinterpret_cast<uint16_t*>(scratch_.classes[level].differences.data());
     MH_RETURN_IF_ERROR(Classes(level, differences[level]));
   }
   if (type_.width == 4 && !planes) {
-    AddBothDifferences(differences[0], differences[1], is_float, n_, elements_);
+    AddBothToBase(cpu_, differences[0], differences[1], is_float, n_, elements_);
+    return Status::Ok();
+  }
+  if (type_.width == 2 && !planes) {
+    AddToBase(cpu_, differences[0], is_float, n_, elements_);
     return Status::Ok();
   }
   const uint8_t* delta = scratch_.planes.data();
@@ -176,7 +202,7 @@ Status BlockDecoder::Delta() {
   // The trailing level first: the leading one holds the base's sign.
   for (int level = levels; level-- > 0;) {
     if (differences[level] != nullptr) {
-      AddDifferences(differences[level], type_.width, type_.width == 4 && level == 0 ? 2 : 0,
+      AddDifferences(cpu_, differences[level], type_.width, type_.width == 4 && level == 0 ? 2 : 0,
                      is_float, n_, elements_);
     } else if (cells_[level * bytes]->form == Form::kXor) {
       ExcludeLevel(delta, n_, type_.width, level, elements_);

@@ -12,7 +12,7 @@ bool BlockScratch::Reserve(ElementType type, size_t elements) {
   const size_t bytes = static_cast<size_t>(type.width) * elements + 64;
   bool room = planes.Reserve(bytes) && delta.Reserve(bytes) && ordered.Reserve(bytes) &&
               payload.Reserve(bytes) && unit.Reserve(bytes) && cell.Reserve(elements + 64) &&
-              state.rans.Reserve(elements);
+              unpacked.Reserve(elements + 64) && state.rans.Reserve(elements);
   if (type.width == 2 || type.width == 4) {
     room = room && field.Reserve(elements) && classes[0].Reserve(elements) &&
            classes[1].Reserve(elements);
@@ -128,9 +128,9 @@ size_t EncodeLevelClasses(BlockScratch* scratch, ElementType type, const ClassPl
   auto* const differences = reinterpret_cast<uint16_t*>(classes.differences.data());
   uint8_t* const contexts = scratch->cell.data();
   const int offset = type.width == 4 && level == 0 ? 2 : 0;
-  ClassDifferences(elements.data(), base, type.width, offset, type.kind == ValueKind::kFloat, n,
-                   differences);
-  BaseContexts(base, type.width, n, contexts);
+  ClassDifferences(ActiveCpu(), elements.data(), base, type.width, offset,
+                   type.kind == ValueKind::kFloat, n, differences);
+  BaseExponents(ActiveCpu(), base, type.width, n, contexts);
   return EncodeClasses(ActiveCpu(), plan, &classes, differences, contexts, n, out.first(2 * n - 1));
 }
 

@@ -6,8 +6,8 @@
 
 namespace mh {
 
-// Elements of a sample of one place: as many as make an entropy table worth its room.
-inline constexpr size_t kSampleElements = size_t{1} << 14;
+// The most elements of a sample.
+inline constexpr size_t kSampleElements = size_t{1} << 16;
 
 // Fills *plan for a tensor, as a delta if `base` is not null and that is smaller. `base_cost` is
 // what naming a base costs, in bytes. REQUIRES: scratch has been reserved for kSampleElements or

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "mh/base/endian.h"
+#include "mh/base/stream_copy.h"
 
 namespace mh {
 
@@ -21,7 +22,7 @@ void WriteBlob(const EncodedEntry& entry, std::span<uint8_t> out) {
   std::memcpy(to, entry.record.data(), entry.record.size());
   to += entry.record.size();
   for (const Bytes& payload : entry.payloads) {
-    if (!payload.empty()) std::memcpy(to, payload.data(), payload.size());
+    StreamCopy(ActiveCpu(), payload.data(), payload.size(), to);
     to += payload.size();
   }
 }

@@ -10,13 +10,13 @@
 namespace mh {
 namespace {
 
-// 64 Ki elements: larger blocks save nothing on weights, and the two or three buffers of a chain's
-// block (256 KiB each at width 4) still fit a level 2 cache of 1 MiB.
+// 256 KiB: larger blocks save nothing on weights, and the two or three buffers of a chain's block
+// still fit a level 2 cache of 1 MiB. Tables weigh more where elements are short.
 constexpr int kTensorBlockLog2 = 16;
-constexpr int kByteTensorBlockLog2 = 17;
+constexpr int kShortBlockLog2 = 17;
 // Trees and files: long-range repeats pay, and nobody reads rows of them.
 constexpr int kOpaqueBlockLog2 = 20;
-constexpr PresetRules kOpaqueRules = {3, false, true, true, 1, 0};
+constexpr PresetRules kOpaqueRules = {3, false, true, true, 1, 0, 0};
 // Repeats lie far apart in arrays: where a look at the whole finds them, one block holds it all.
 constexpr int kRepeatsBlockLog2 = kBlockLog2Max;
 // One block in this many is decoded and compared before it is kept.
@@ -83,7 +83,7 @@ Status Encoder::Prepare() {
   head.raw_bytes = input_.data.size();
   const bool tensor = head.kind == kKindTensor;
   head.block_log2 = !tensor                ? kOpaqueBlockLog2
-                    : head.type.width == 1 ? kByteTensorBlockLog2
+                    : head.type.width <= 2 ? kShortBlockLog2
                                            : kTensorBlockLog2;
   MH_RETURN_IF_ERROR(CheckHead(head));
   if (!entry_.arena.Reserve(input_.data.size())) return Status(Code::kIo, "out of memory");

@@ -106,4 +106,13 @@ bool DecodeBits(Cpu cpu, uint8_t width, Bytes payload, std::span<uint8_t> out) {
   return true;
 }
 
+Bytes PlainBits(uint8_t width, Bytes payload, size_t n) {
+  if (width < 1 || width > 8) return {};
+  BitReader reader(payload);
+  const size_t count = reader.GetGamma(), shift = reader.Get(4);
+  if (!reader.ok() || count != (n + kBitsGroup - 1) / kBitsGroup || shift != 0) return {};
+  const Bytes packed = payload.subspan(reader.used());
+  return packed.size() == PackedBytes(n, width) ? packed : Bytes();
+}
+
 }  // namespace mh

@@ -15,6 +15,9 @@ size_t EncodeBits(Cpu cpu, Bytes data, std::span<uint8_t> out, uint8_t* width);
 // Fills `out`. False if the payload is not for so many bytes of `width` bits.
 bool DecodeBits(Cpu cpu, uint8_t width, Bytes payload, std::span<uint8_t> out);
 
+// The packed values of a payload whose groups all keep `width` bits; empty for any other.
+Bytes PlainBits(uint8_t width, Bytes payload, size_t n);
+
 }  // namespace mh
 
 #endif  // MH_CODEC_BITS_BITS_CODEC_H_

@@ -9,10 +9,10 @@
 namespace mh {
 namespace {
 
-constexpr uint8_t kFine = 1, kFlagged = 2, kTwoGroups = 4;
+constexpr uint8_t kFine = 1, kFlagged = 2, kFourGroups = 4;
 constexpr int kTopShift = 4;
 constexpr int kFlagMin = 48;
-constexpr size_t kTwoGroupsMin = size_t{1} << 15;
+constexpr size_t kFourGroupsMin = size_t{1} << 15;
 // Room for what stands before the raw bits: popular values, bounds, flags, tables.
 constexpr size_t kHeaderRoom = 65536;
 
@@ -49,29 +49,6 @@ void FillContextMap(const ClassBounds& bounds, int first, uint8_t* map) {
   }
 }
 
-// Turns exponents to contexts, group by group.
-void MapContexts(const uint8_t* exponents, const uint8_t* flags, size_t n,
-                 const uint8_t map[2][256], uint8_t* contexts) {
-  for (size_t begin = 0; begin < n; begin += kClassGroup) {
-    const uint8_t* table = map[flags[begin / kClassGroup]];
-    const size_t end = std::min(begin + kClassGroup, n);
-    for (size_t i = begin; i < end; i++) contexts[i] = table[exponents[i]];
-  }
-}
-
-// Elements of each context.
-void CountContexts(const uint8_t* contexts, size_t n, int count, uint32_t* totals) {
-  uint32_t parts[4][kClassContextsMax] = {};
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    for (size_t j = 0; j < 4; j++) parts[j][contexts[i + j]]++;
-  }
-  for (; i < n; i++) parts[0][contexts[i]]++;
-  for (int c = 0; c < count; c++) {
-    totals[c] = parts[0][c] + parts[1][c] + parts[2][c] + parts[3][c];
-  }
-}
-
 // The buckets of the contexts, each a whole number of rows.
 struct Buckets {
   size_t lanes;
@@ -90,14 +67,49 @@ struct Buckets {
 }  // namespace
 
 bool ClassScratch::Reserve(size_t elements) {
-  const size_t padded = elements + (kClassContextsMax + 1) * kLanes;
+  const size_t padded = elements + (kClassContextsMax + 2) * kLanes;
   return contexts.Reserve(2 * elements + 2 * GroupsOf(elements) + 128) &&
          symbols.Reserve(elements + 64) && buckets.Reserve(padded + 64) &&
-         differences.Reserve(4 * elements + 128) && raw.Reserve(2 * elements + 128) &&
+         differences.Reserve(4 * elements + 128) && raw.Reserve(2 * elements + kRawSlack) &&
          stream.Reserve(2 * padded + kHeaderRoom) &&
          tables.Reserve(kClassContextsMax * std::max(sizeof(RansTable), sizeof(LaneTable))) &&
          symbol_of.Reserve(65536);
 }
+
+namespace {
+
+void FlagGroups(const ClassPlan& plan, const uint16_t* differences, const uint8_t* symbols,
+                size_t n, uint8_t* flags) {
+  for (size_t g = 0; g < GroupsOf(n); g++) {
+    const size_t begin = g * kClassGroup, end = std::min(begin + kClassGroup, n);
+    if (plan.still) {
+      uint16_t any = 0;
+      for (size_t i = begin; i < end; i++) any = static_cast<uint16_t>(any | differences[i]);
+      flags[g] = any == 0 ? 1 : 0;
+    } else {
+      int popular = 0;
+      for (size_t i = begin; i < end; i++) popular += symbols[i] < plan.popular_count ? 1 : 0;
+      flags[g] = popular >= kFlagMin ? 1 : 0;
+    }
+  }
+}
+
+// Symbols of a bucket. Two tables, so that equal neighbours do not wait for each other.
+void CountBucket(const uint8_t* symbols, size_t n, int symbol_count, uint32_t* counts) {
+  uint32_t other[kClassSymbolsMax];
+  const size_t bytes = static_cast<size_t>(symbol_count) * sizeof(uint32_t);
+  std::memset(counts, 0, bytes);
+  std::memset(other, 0, bytes);
+  size_t i = 0;
+  for (; i + 2 <= n; i += 2) {
+    counts[symbols[i]]++;
+    other[symbols[i + 1]]++;
+  }
+  if (i < n) counts[symbols[i]]++;
+  for (int k = 0; k < symbol_count; k++) counts[k] += other[k];
+}
+
+}  // namespace
 
 size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
                      const uint16_t* differences, const uint8_t* exponents, size_t n,
@@ -108,34 +120,35 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
   uint8_t* const flags = contexts + n + 64;
   const size_t groups = GroupsOf(n);
   std::memset(flags, 0, groups);
-  for (size_t i = 0; i < n; i++) symbols[i] = symbol_of[differences[i]];
-  if (plan.flagged) {
-    for (size_t g = 0; g < groups; g++) {
-      const size_t begin = g * kClassGroup, end = std::min(begin + kClassGroup, n);
-      int popular = 0;
-      for (size_t i = begin; i < end; i++) popular += symbols[i] < plan.popular_count ? 1 : 0;
-      flags[g] = popular >= kFlagMin ? 1 : 0;
-    }
-  }
+  FindSymbols(cpu, scratch->lookup, differences, n, symbols);
+  if (plan.flagged) FlagGroups(plan, differences, symbols, n, flags);
   uint8_t map[2][256];
   FillContextMap(plan.bounds[0], 0, map[0]);
   FillContextMap(plan.bounds[1], plan.bounds[0].count, map[1]);
   const int context_count = plan.bounds[0].count + (plan.flagged ? plan.bounds[1].count : 0);
-  MapContexts(exponents, flags, n, map, contexts);
+  const ClassLayout layout = {plan.bounds[0].count, context_count - plan.bounds[0].count,
+                              plan.flagged && plan.still, 0};
+  MapContexts(cpu, exponents, flags, n, map, contexts);
 
   const int symbol_count = plan.popular_count + ClassCount(plan.top);
-  uint32_t counts[kClassContextsMax][kClassSymbolsMax] = {};
-  for (size_t i = 0; i < n; i++) counts[contexts[i]][symbols[i]]++;
-  uint32_t totals[kClassContextsMax] = {};
-  CountContexts(contexts, n, context_count, totals);
+  uint32_t totals[kClassContextsMax];
+  CountContexts(cpu, contexts, flags, n, layout, totals);
   const Buckets buckets(totals, context_count, plan.fine ? kRansLanes : kLanes);
+
+  uint8_t* const bucketed = scratch->buckets.data();
+  uint32_t cursor[kClassContextsMax];
+  std::memcpy(cursor, buckets.begin, sizeof(cursor));
+  ScatterSymbols(cpu, symbols, contexts, flags, n, layout, cursor, bucketed);
+  if (layout.still) {
+    std::memset(bucketed + buckets.begin[layout.plain], symbol_of[0], totals[layout.plain]);
+  }
 
   // Header and tables into scratch: their length is known only then.
   uint8_t* const header = scratch->stream.data();
-  const int lane_groups = !plan.fine && buckets.total_rows * kLanes >= kTwoGroupsMin ? 2 : 1;
+  const int lane_groups = !plan.fine && buckets.total_rows * kLanes >= kFourGroupsMin ? 4 : 1;
   uint8_t* at = header;
   *at++ = static_cast<uint8_t>((plan.fine ? kFine : 0) | (plan.flagged ? kFlagged : 0) |
-                               (lane_groups == 2 ? kTwoGroups : 0) | plan.top << kTopShift);
+                               (lane_groups == 4 ? kFourGroups : 0) | plan.top << kTopShift);
   *at++ = static_cast<uint8_t>(plan.popular_count);
   std::memcpy(at, plan.popular, 2 * static_cast<size_t>(plan.popular_count));
   at += 2 * plan.popular_count;
@@ -160,8 +173,10 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
       (plan.fine ? rans_tables[c].count : lane_tables[c].count) = 1;
       continue;
     }
+    uint32_t counts[kClassSymbolsMax];
+    CountBucket(bucketed + buckets.begin[c], totals[c], symbol_count, counts);
     uint16_t freq[kClassSymbolsMax];
-    NormalizeCounts(counts[c], symbol_count, plan.fine ? kRansScale : kLaneScale, freq);
+    NormalizeCounts(counts, symbol_count, plan.fine ? kRansScale : kLaneScale, freq);
     for (int k = 0; k < symbol_count; k++) writer.PutGamma(freq[k] + 1u);
     if (plan.fine) {
       std::memset(rans_tables[c].freq, 0, sizeof(rans_tables[c].freq));
@@ -178,13 +193,10 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
                 buckets.rows[c] * buckets.lanes - totals[c]);
   }
   size_t header_bytes = static_cast<size_t>(at - header) + writer.Finish();
-  uint32_t cursor[kClassContextsMax];
-  std::memcpy(cursor, buckets.begin, sizeof(cursor));
-  ScatterSymbols(symbols, contexts, n, cursor, scratch->buckets.data());
   ClassSymbols table;
   ListClassSymbols(plan.popular, plan.popular_count, plan.top, &table);
   uint8_t* const raw = scratch->raw.data();
-  const size_t raw_bytes = WriteRawBits(differences, symbols, table, n, raw);
+  const size_t raw_bytes = WriteRawBits(cpu, differences, symbols, table, n, raw);
   Store(header + header_bytes, static_cast<uint32_t>(raw_bytes));
   header_bytes += 4;
   const size_t carried =
@@ -224,10 +236,10 @@ size_t ParseHeader(Bytes payload, ClassHeader* header) {
   const uint8_t mode = payload[0];
   header->fine = (mode & kFine) != 0;
   header->flagged = (mode & kFlagged) != 0;
-  header->lane_groups = (mode & kTwoGroups) != 0 ? 2 : 1;
+  header->lane_groups = (mode & kFourGroups) != 0 ? 4 : 1;
   header->top = mode >> kTopShift;
   const int popular = payload[1];
-  if ((mode & 8) != 0 || header->top > 4 || (header->fine && header->lane_groups == 2)) return 0;
+  if ((mode & 8) != 0 || header->top > 4 || (header->fine && header->lane_groups == 4)) return 0;
   const int most = header->fine ? kClassSymbolsMax : kLaneSymbolsMax;
   if (popular + ClassCount(header->top) > most) return 0;
   size_t at = 2 + 2 * static_cast<size_t>(popular);
@@ -270,9 +282,10 @@ bool DecodeClasses(Cpu cpu, ClassScratch* scratch, Bytes payload, const uint8_t*
   FillContextMap(header.bounds[0], 0, map[0]);
   FillContextMap(header.bounds[1], header.bounds[0].count, map[1]);
   const int context_count = header.bounds[0].count + (header.flagged ? header.bounds[1].count : 0);
-  MapContexts(exponents, flags, n, map, contexts);
-  uint32_t totals[kClassContextsMax] = {};
-  CountContexts(contexts, n, context_count, totals);
+  ClassLayout layout = {header.bounds[0].count, context_count - header.bounds[0].count, false, 0};
+  MapContexts(cpu, exponents, flags, n, map, contexts);
+  uint32_t totals[kClassContextsMax];
+  CountContexts(cpu, contexts, flags, n, layout, totals);
   const Buckets buckets(totals, context_count, header.fine ? kRansLanes : kLanes);
 
   auto* const lane_tables = reinterpret_cast<LaneTable*>(scratch->tables.data());
@@ -310,7 +323,7 @@ bool DecodeClasses(Cpu cpu, ClassScratch* scratch, Bytes payload, const uint8_t*
   if (raw_bytes > 2 * n || payload.size() < inline_bytes) return false;
   uint8_t* const raw = scratch->raw.data();
   if (inline_bytes > 0) std::memcpy(raw, payload.data(), inline_bytes);
-  std::memset(raw + raw_bytes, 0, 64);
+  std::memset(raw + raw_bytes, 0, kRawSlack);
   const Bytes stream = payload.subspan(inline_bytes);
   const std::span<uint8_t> rest(raw + inline_bytes, carried);
   const auto contexts_used = static_cast<size_t>(context_count);
@@ -329,10 +342,17 @@ bool DecodeClasses(Cpu cpu, ClassScratch* scratch, Bytes payload, const uint8_t*
   uint32_t cursor[kClassContextsMax];
   std::memcpy(cursor, buckets.begin, sizeof(cursor));
   uint8_t* const symbols = scratch->symbols.data();
-  GatherSymbols(cpu, bucketed, contexts, n, context_count, cursor, symbols);
-  if ((CountRawBits(symbols, header.symbols, n) + 7) / 8 != raw_bytes) return false;
-  ReadRawBits(cpu, raw, symbols, header.symbols, n, differences);
-  return true;
+  if (layout.flagged == 1 && totals[layout.plain] > 0) {
+    const int count =
+        header.fine ? rans_tables[layout.plain].count : lane_tables[layout.plain].count;
+    layout.still = count == 1;
+    layout.still_symbol =
+        header.fine ? rans_tables[layout.plain].only : lane_tables[layout.plain].only;
+  }
+  GatherSymbols(cpu, bucketed, contexts, flags, n, layout, cursor, symbols);
+  const uint64_t raw_bits =
+      ReadRawBits(cpu, raw, 8 * raw_bytes, symbols, header.symbols, n, differences);
+  return (raw_bits + 7) / 8 == raw_bytes;
 }
 
 }  // namespace mh

@@ -22,15 +22,17 @@ struct ClassPlan {
   int top = 1;        // Bits below the leading one that belong to the symbol.
   int popular_count = 0;
   uint16_t popular[kClassSymbolsMax];
-  // Groups of 64 elements of which most are popular values have contexts of their own.
-  bool flagged = false;
+  // Some groups of 64 elements have contexts of their own: those of which most are popular values
+  // or, if `still`, those of which all are zero.
+  bool flagged = false, still = false;
   ClassBounds bounds[2];  // Of plain and of flagged groups.
 };
 
 struct ClassScratch {
   Buffer contexts, symbols, buckets, differences, raw, stream;
-  Buffer tables;     // One RansTable or LaneTable for each context.
-  Buffer symbol_of;  // Of each difference, for the plan that it was filled for.
+  Buffer tables;       // One RansTable or LaneTable for each context.
+  Buffer symbol_of;    // Of each difference, for the plan that it was filled for.
+  ClassLookup lookup;  // The same, for vector code.
   bool Reserve(size_t elements);
 };
 

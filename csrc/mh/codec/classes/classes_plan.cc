@@ -15,6 +15,8 @@ constexpr int kExponents = 256;
 constexpr int kPlainContexts = 12, kFlaggedContexts = 6;
 // A group is flagged if at least so many of its 64 values are popular ones.
 constexpr int kFlagMin = 48;
+// Or, where more than one in so many is all zero, those groups: they then cost and take nothing.
+constexpr size_t kStillOneIn = 20;
 
 struct Histogram {
   uint32_t count[kClassSymbolsMax] = {};
@@ -138,13 +140,27 @@ void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
   std::vector<Histogram> by_exponent[3] = {std::vector<Histogram>(kExponents),
                                            std::vector<Histogram>(kExponents),
                                            std::vector<Histogram>(kExponents)};
-  size_t flagged = 0;
+  size_t still = 0, popular_groups = 0;
   for (size_t begin = 0; begin < n; begin += kClassGroup) {
+    still += std::all_of(differences_.begin() + static_cast<ptrdiff_t>(begin),
+                         differences_.begin() + static_cast<ptrdiff_t>(begin + kClassGroup),
+                         [](uint16_t d) { return d == 0; });
     int popular = 0;
     for (size_t i = begin; i < begin + kClassGroup; i++) {
       popular += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
     }
-    const size_t flag = popular >= kFlagMin ? 1 : 0;
+    popular_groups += popular >= kFlagMin ? 1 : 0;
+  }
+  plan->still = still * kStillOneIn > n / kClassGroup && still * 2 > popular_groups;
+  size_t flagged = 0;
+  for (size_t begin = 0; begin < n; begin += kClassGroup) {
+    int popular = 0, zeros = 0;
+    for (size_t i = begin; i < begin + kClassGroup; i++) {
+      popular += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
+      zeros += differences_[i] == 0 ? 1 : 0;
+    }
+    const bool flag_it = plan->still ? zeros == static_cast<int>(kClassGroup) : popular >= kFlagMin;
+    const size_t flag = flag_it ? 1 : 0;
     flagged += flag;
     for (size_t i = begin; i < begin + kClassGroup; i++) {
       for (const size_t which : {flag, size_t{2}}) {
@@ -154,7 +170,7 @@ void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
       }
     }
   }
-  plan->flagged = flagged > 0 && flagged < n / kClassGroup;
+  plan->flagged = flagged > 0 && (plan->still || flagged < n / kClassGroup);
   if (plan->flagged) {
     plan->bounds[0] = JoinContexts(by_exponent[0], symbols, kPlainContexts);
     plan->bounds[1] = JoinContexts(by_exponent[1], symbols, kFlaggedContexts);
@@ -165,6 +181,16 @@ void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
 }
 
 void PrepareClasses(const ClassPlan& plan, ClassScratch* scratch) {
+  ClassLookup& lookup = scratch->lookup;
+  lookup.popular_count = plan.popular_count;
+  lookup.top = plan.top;
+  lookup.far_count = 0;
+  for (int i = 0; i < plan.popular_count; i++) {
+    const auto d = static_cast<int16_t>(plan.popular[i]);
+    if (d >= -kClassNear && d < kClassNear) continue;
+    if (lookup.far_count < kClassFarMax) lookup.far[lookup.far_count] = {plan.popular[i], i};
+    lookup.far_count++;
+  }
   uint8_t* symbol_of = scratch->symbol_of.data();
   for (uint32_t v = 1; v < 65536; v++) {
     const auto d = static_cast<int16_t>(v);
@@ -174,6 +200,10 @@ void PrepareClasses(const ClassPlan& plan, ClassScratch* scratch) {
   for (int i = 0; i < plan.popular_count; i++) {
     symbol_of[plan.popular[i]] = static_cast<uint8_t>(i);
   }
+  for (int d = -kClassNear; d < kClassNear; d++) {
+    lookup.near[d + kClassNear] = symbol_of[static_cast<uint16_t>(d)];
+  }
+  lookup.all = symbol_of;
 }
 
 }  // namespace mh

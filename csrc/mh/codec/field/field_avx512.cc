@@ -86,36 +86,77 @@ MH_TARGET_AVX512 size_t SplitAvx512(const uint8_t* elements, size_t stride, size
   return i;
 }
 
-MH_TARGET_AVX512 size_t MergeAvx512(const uint16_t* bits, int escape, bool sign_in,
-                                    const FieldParts& parts, size_t n, size_t* escapes,
-                                    uint16_t* leading) {
-  const __m512i t0 = _mm512_loadu_si512(bits), t1 = _mm512_loadu_si512(bits + 32);
-  const __m512i first_escape = _mm512_set1_epi8(static_cast<char>(escape));
-  const __m512i sign = _mm512_set1_epi16(INT16_MIN);
-  const uint16_t* from = parts.escapes + *escapes;
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    const __m512i symbol = _mm512_loadu_si512(parts.symbols + i);
-    const __m512i rest = _mm512_loadu_si512(parts.rest + i);
-    const auto signs = sign_in ? uint64_t{0} : Load<uint64_t>(parts.signs + i / 8);
-    const __mmask64 escaped = _mm512_cmpge_epu8_mask(symbol, first_escape);
-    const auto half = [&](__m256i symbols, __m256i rests, uint32_t mask,
-                          uint32_t escapes_of) MH_TARGET_AVX512 {
-      __m512i x = _mm512_permutex2var_epi16(t0, _mm512_cvtepu8_epi16(symbols), t1);
-      x = _mm512_mask_expand_epi16(x, escapes_of, _mm512_loadu_si512(from));
-      from += __builtin_popcount(escapes_of);
-      return _mm512_ternarylogic_epi32(x, _mm512_cvtepu8_epi16(rests),
-                                       _mm512_maskz_mov_epi16(mask, sign), 0xfe);
-    };
-    _mm512_storeu_si512(leading + i,
-                        half(_mm512_castsi512_si256(symbol), _mm512_castsi512_si256(rest),
-                             static_cast<uint32_t>(signs), static_cast<uint32_t>(escaped)));
-    _mm512_storeu_si512(
-        leading + i + 32,
-        half(_mm512_extracti64x4_epi64(symbol, 1), _mm512_extracti64x4_epi64(rest, 1),
-             static_cast<uint32_t>(signs >> 32), static_cast<uint32_t>(escaped >> 32)));
+namespace {
+
+// Unpacking 64 values of `width` bits: by output byte, the first source byte of its eight, and the
+// bit of its value in these.
+struct Unpacking {
+  alignas(64) uint8_t bytes[64], bits[64];
+  explicit Unpacking(int width) {
+    for (int i = 0; i < 64; i++) {
+      const int byte = i / 8 * width + i % 8;
+      bytes[i] = static_cast<uint8_t>(byte < 64 ? byte : 63);
+      bits[i] = static_cast<uint8_t>(i % 8 * width);
+    }
   }
-  *escapes = static_cast<size_t>(from - parts.escapes);
+};
+
+struct Interleave {
+  alignas(64) uint8_t first[64], second[64];
+  constexpr Interleave() : first(), second() {
+    for (int i = 0; i < 64; i++) {
+      first[i] = static_cast<uint8_t>(i / 2 + (i & 1) * 64);
+      second[i] = static_cast<uint8_t>(32 + i / 2 + (i & 1) * 64);
+    }
+  }
+};
+constexpr Interleave kInterleave;
+
+}  // namespace
+
+MH_TARGET_AVX512 size_t MergeAvx512(const FieldTables& tables, const FieldSource& source, size_t n,
+                                    size_t* escapes, uint16_t* leading) {
+  const __m512i low_table = _mm512_load_si512(tables.low);
+  const __m512i high_table = _mm512_load_si512(tables.high);
+  const __m512i first = _mm512_load_si512(kInterleave.first);
+  const __m512i second = _mm512_load_si512(kInterleave.second);
+  const __m512i first_escape = _mm512_set1_epi8(static_cast<char>(tables.escape));
+  const __m512i sign = _mm512_set1_epi8(INT8_MIN);
+  const int below = tables.shape.below;
+  const Unpacking unpacking(below);
+  const __m512i bytes = _mm512_load_si512(unpacking.bytes);
+  const __m512i bits = _mm512_load_si512(unpacking.bits);
+  const __m512i rest_mask = _mm512_set1_epi8(static_cast<char>((1 << below) - 1));
+  const bool sign_in = tables.shape.sign_in, packed = source.rest == nullptr;
+  const uint8_t* from = source.packed;
+  // A load takes 64 bytes where values have fewer: the last ones are left.
+  const size_t end = packed ? (n < 64 + 64 ? 0 : n - 64) : n;
+  size_t at = *escapes, i = 0;
+  for (; i + 64 <= end; i += 64) {
+    const __m512i symbol = _mm512_loadu_si512(source.symbols + i);
+    const uint64_t escaped = _mm512_cmpge_epu8_mask(symbol, first_escape);
+    __m512i low = _mm512_permutexvar_epi8(symbol, low_table);
+    __m512i high = _mm512_permutexvar_epi8(symbol, high_table);
+    low = _mm512_mask_expand_epi8(low, escaped, _mm512_loadu_si512(source.escape_low + at));
+    high = _mm512_mask_expand_epi8(high, escaped, _mm512_loadu_si512(source.escape_high + at));
+    at += static_cast<size_t>(__builtin_popcountll(escaped));
+    __m512i rest;
+    if (packed) {
+      const __m512i spread = _mm512_permutexvar_epi8(bytes, _mm512_loadu_si512(from));
+      rest = _mm512_and_si512(_mm512_multishift_epi64_epi8(bits, spread), rest_mask);
+      from += 8 * below;
+    } else {
+      rest = _mm512_loadu_si512(source.rest + i);
+    }
+    low = _mm512_or_si512(low, rest);
+    if (!sign_in) {
+      const auto signs = Load<uint64_t>(source.signs + i / 8);
+      high = _mm512_or_si512(high, _mm512_maskz_mov_epi8(signs, sign));
+    }
+    _mm512_storeu_si512(leading + i, _mm512_permutex2var_epi8(low, first, high));
+    _mm512_storeu_si512(leading + i + 32, _mm512_permutex2var_epi8(low, second, high));
+  }
+  *escapes = at;
   return i;
 }
 

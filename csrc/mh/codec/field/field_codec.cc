@@ -14,12 +14,14 @@ namespace mh {
 namespace {
 
 constexpr int kValuesMax = 1 << 12;
-constexpr uint8_t kSignIn = 1 << 4, kFine = 1 << 5, kTwoGroups = 1 << 6, kGrouped = 1 << 7;
+constexpr uint8_t kSignIn = 1 << 4, kFine = 1 << 5, kFourGroups = 1 << 6, kGrouped = 1 << 7;
 constexpr size_t kGroup = 64;
+// One group in four is counted where a sample will do: of fewer, what is missed costs more.
+constexpr size_t kSampleStep = 4 * kGroup;
 constexpr int kRaisedMax = 254;
 constexpr size_t kFixedBytes = 4;
-// Two groups of lanes hide a row's latency, and cost 128 bytes: 0.1 % of 64 Ki bf16 values.
-constexpr size_t kTwoGroupsMin = size_t{1} << 15;
+// Four groups of lanes hide a row's latency. As their states carry other bytes they cost 24.
+constexpr size_t kFourGroupsMin = size_t{1} << 15;
 // A symbol of its own takes one slot of the scale from all others, log2(S / (S - 1)) bits a value;
 // as an escape it costs about 16 bits instead of log2(S) each time. They meet near these shares.
 constexpr uint64_t kKeepOneInLanes = 1400, kKeepOneInRans = 40000;
@@ -31,8 +33,11 @@ size_t RowsOf(size_t n, size_t lanes) { return (n + lanes - 1) / lanes; }
 void CountValues(const uint8_t* elements, size_t stride, size_t n, FieldShape shape, bool sampled,
                  uint32_t* counts) {
   // Two tables, so that equal neighbours do not wait for each other.
-  uint32_t other[kValuesMax] = {};
-  const size_t step = sampled ? 256 : 64;
+  uint32_t other[kValuesMax];
+  const int values = 1 << shape.bits();
+  std::memset(counts, 0, static_cast<size_t>(values) * sizeof(uint32_t));
+  std::memset(other, 0, static_cast<size_t>(values) * sizeof(uint32_t));
+  const size_t step = sampled ? kSampleStep : kGroup;
   const auto value = [&](size_t i) {
     const uint32_t x = Load<uint16_t>(elements + i * stride);
     const uint32_t v = (x & 0x7fff) >> shape.below;
@@ -47,7 +52,7 @@ void CountValues(const uint8_t* elements, size_t stride, size_t n, FieldShape sh
     }
     if (i < end) counts[value(i)]++;
   }
-  for (int v = 0; v < kValuesMax; v++) counts[v] += other[v];
+  for (int v = 0; v < values; v++) counts[v] += other[v];
 }
 
 struct Alphabet {
@@ -226,8 +231,8 @@ size_t EncodeElements(Cpu cpu, const FieldOptions& options, FieldScratch* scratc
                       std::span<uint8_t> out, uint8_t* rest) {
   const FieldShape shape = options.shape;
   const int values = 1 << shape.bits();
-  const bool sampled = options.sampled && n >= kTwoGroupsMin;
-  uint32_t counts[kValuesMax] = {};
+  const bool sampled = options.sampled && n >= kFourGroupsMin;
+  uint32_t counts[kValuesMax];
   CountValues(elements, stride, n, shape, sampled, counts);
   Alphabet alphabet;
   ChooseAlphabet(counts, values, options.fine, sampled, &alphabet);
@@ -255,9 +260,9 @@ size_t EncodeElements(Cpu cpu, const FieldOptions& options, FieldScratch* scratc
   }
   uint16_t freq[256];
   NormalizeCounts(alphabet.count, count, options.fine ? kRansScale : kLaneScale, freq);
-  const int groups = !options.fine && n >= kTwoGroupsMin ? 2 : 1;
+  const int groups = !options.fine && n >= kFourGroupsMin ? 4 : 1;
   table[0] = static_cast<uint8_t>(shape.below | (shape.sign_in ? kSignIn : 0) |
-                                  (options.fine ? kFine : 0) | (groups == 2 ? kTwoGroups : 0) |
+                                  (options.fine ? kFine : 0) | (groups == 4 ? kFourGroups : 0) |
                                   (groups_part.empty() ? 0 : kGrouped));
   table[1] = static_cast<uint8_t>(alphabet.window);
   Store(table + 2, static_cast<uint16_t>(alphabet.first));
@@ -394,8 +399,8 @@ bool DecodeField(Cpu cpu, FieldScratch* scratch, Bytes payload, size_t n, FieldB
   shape.below = mode & 15;
   shape.sign_in = (mode & kSignIn) != 0;
   const bool fine = (mode & kFine) != 0;
-  const int groups = (mode & kTwoGroups) != 0 ? 2 : 1;
-  if (shape.below < 4 || shape.below > 8 || (fine && groups == 2)) return false;
+  const int groups = (mode & kFourGroups) != 0 ? 4 : 1;
+  if (shape.below < 4 || shape.below > 8 || (fine && groups == 4)) return false;
   const int window = payload[1];
   const uint32_t first = Load<uint16_t>(payload.data() + 2);
   if (window == 0 || first + static_cast<uint32_t>(window) > (1u << shape.bits())) return false;
@@ -419,13 +424,16 @@ bool DecodeField(Cpu cpu, FieldScratch* scratch, Bytes payload, size_t n, FieldB
   for (int place = 0; place <= window; place++) {
     const uint32_t code = reader.GetGamma();
     if (!reader.ok() || code > scale + 1) return false;
-    if (place == window) block->escape = count;  // What no table reaches if there are none.
+    if (place == window) block->tables.escape = count;  // What no table reaches if there are none.
     if (code == 1) continue;
     if (count == 255) return false;
-    if (place < window) block->bits[count] = BitsOf(first + static_cast<uint32_t>(place), shape);
+    const uint32_t bits =
+        place < window ? BitsOf(first + static_cast<uint32_t>(place), shape) : uint32_t{0};
+    block->tables.low[count] = static_cast<uint8_t>(bits);
+    block->tables.high[count] = static_cast<uint8_t>(bits >> 8);
     freq[count++] = static_cast<uint16_t>(code - 1);
   }
-  if (block->escape == 0) return false;
+  if (block->tables.escape == 0) return false;
   payload = payload.subspan(reader.used());
   if (payload.size() < 4) return false;
   const size_t escaped = Load<uint32_t>(payload.data());
@@ -445,31 +453,35 @@ bool DecodeField(Cpu cpu, FieldScratch* scratch, Bytes payload, size_t n, FieldB
                      {apart + inline_bytes, carried})) {
     return false;
   }
-  auto* const escapes = reinterpret_cast<uint16_t*>(scratch->escapes.data());
-  uint8_t* const halves = scratch->stream.data();
-  std::memset(halves, 0, escaped);
-  if (high > 0) UnpackBits(cpu, apart + escaped, escaped, high, 0, halves);
+  // The halves of the escapes' 16 bits, each with 64 bytes of room.
+  uint8_t* const escape_low = scratch->escapes.data();
+  uint8_t* const escape_high = scratch->stream.data();
+  std::memset(escape_high, 0, escaped);
+  if (high > 0) UnpackBits(cpu, apart + escaped, escaped, high, 0, escape_high);
   for (size_t i = 0; i < escaped; i++) {
-    escapes[i] = BitsOf(static_cast<uint32_t>(halves[i]) << 8 | apart[i], shape);
+    const uint32_t bits = BitsOf(static_cast<uint32_t>(escape_high[i]) << 8 | apart[i], shape);
+    escape_low[i] = static_cast<uint8_t>(bits);
+    escape_high[i] = static_cast<uint8_t>(bits >> 8);
   }
-  block->shape = shape;
+  block->tables.shape = shape;
   block->escapes = escaped;
-  block->parts = {symbols, apart + escaped + high_bytes, nullptr, escapes};
+  block->source = {symbols, apart + escaped + high_bytes, escape_low, escape_high, nullptr,
+                   nullptr};
   return true;
 }
 
-bool MergeFieldBlock(Cpu cpu, const FieldBlock& block, const uint8_t* rest, size_t n,
-                     uint16_t* leading) {
-  FieldParts parts = block.parts;
-  parts.rest = const_cast<uint8_t*>(rest);  // Merging only reads it.
+bool MergeFieldBlock(Cpu cpu, const FieldBlock& block, const uint8_t* rest, const uint8_t* packed,
+                     size_t n, uint16_t* leading) {
+  FieldSource source = block.source;
+  source.rest = rest;
+  source.packed = packed;
   uint16_t* to = leading;
   if (block.groups != nullptr) {
     CompactGroups(block.groups, rest, n, block.rest_room);
-    parts.rest = block.rest_room;
+    source.rest = block.rest_room;
     to = block.leading_room;
   }
-  const size_t escapes =
-      MergeField(cpu, block.bits, block.escape, block.shape.sign_in, parts, block.coded, to);
+  const size_t escapes = MergeField(cpu, block.tables, source, block.coded, to);
   if (block.groups != nullptr) LowerGroups(block.groups, to, n, leading);
   return escapes == block.escapes;
 }

@@ -32,11 +32,9 @@ size_t EncodeField(Cpu cpu, const FieldOptions& options, FieldScratch* scratch,
 
 // What a payload holds, ready to be merged. Pointers go into the payload and the scratch.
 struct FieldBlock {
-  FieldShape shape;
-  uint16_t bits[256];
-  int escape = 0;
+  FieldTables tables;
   size_t escapes = 0;
-  FieldParts parts{};
+  FieldSource source{};
   // Grouped: by group of 64, 0 if it is all zero, else 1 and what its exponents were raised by.
   const uint8_t* groups = nullptr;
   size_t coded = 0;  // Elements that are coded.
@@ -44,12 +42,13 @@ struct FieldBlock {
   uint16_t* leading_room = nullptr;
 };
 
-// Parses a payload for n elements and decodes its symbols; parts.rest is left to the caller.
+// Parses a payload for n elements and decodes its symbols; the rest bits are left to the caller.
 bool DecodeField(Cpu cpu, FieldScratch* scratch, Bytes payload, size_t n, FieldBlock* block);
 
-// Merges with the plane of rest bits. False if the escapes are not those counted.
-bool MergeFieldBlock(Cpu cpu, const FieldBlock& block, const uint8_t* rest, size_t n,
-                     uint16_t* leading);
+// Merges with the plane of rest bits or, where that is null, with the same packed (bits/). False if
+// the escapes are not those counted. REQUIRES: the plane, if the block is grouped
+bool MergeFieldBlock(Cpu cpu, const FieldBlock& block, const uint8_t* rest, const uint8_t* packed,
+                     size_t n, uint16_t* leading);
 
 }  // namespace mh
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "mh/base/endian.h"
+#include "mh/codec/bits/bits_kernel.h"
 #include "mh/codec/field/field_vector.h"
 
 namespace mh {
@@ -31,13 +32,18 @@ size_t SplitScalar(const uint8_t* elements, size_t stride, size_t begin, size_t 
   return escapes;
 }
 
-size_t MergeScalar(const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts,
-                   size_t begin, size_t n, size_t escapes, uint16_t* leading) {
+size_t MergeScalar(const FieldTables& tables, const FieldSource& source, size_t begin, size_t n,
+                   size_t escapes, uint16_t* leading) {
+  const bool signs_apart = !tables.shape.sign_in;
   for (size_t i = begin; i < n; i++) {
-    const uint8_t symbol = parts.symbols[i];
-    uint32_t x = symbol >= escape ? parts.escapes[escapes++] : bits[symbol];
-    x |= parts.rest[i];
-    if (!sign_in) x |= static_cast<uint32_t>(parts.signs[i / 8] >> (i % 8) & 1) << 15;
+    const uint8_t symbol = source.symbols[i];
+    uint32_t x = static_cast<uint32_t>(tables.low[symbol] | tables.high[symbol] << 8);
+    if (symbol >= tables.escape) {
+      x = static_cast<uint32_t>(source.escape_low[escapes] | source.escape_high[escapes] << 8);
+      escapes++;
+    }
+    x |= source.rest[i];
+    if (signs_apart) x |= static_cast<uint32_t>(source.signs[i / 8] >> (i % 8) & 1) << 15;
     leading[i] = static_cast<uint16_t>(x);
   }
   return escapes;
@@ -51,6 +57,8 @@ size_t SplitField(Cpu cpu, const uint8_t* elements, size_t stride, size_t n, con
 #ifdef MH_X86
   if (cpu == Cpu::kAvx512) {
     done = field::SplitAvx512(elements, stride, n, map, parts, &escapes);
+  } else if (cpu == Cpu::kAvx2) {
+    done = field::SplitAvx2(elements, stride, n, map, parts, &escapes);
   }
 #else
   (void)cpu;
@@ -58,19 +66,35 @@ size_t SplitField(Cpu cpu, const uint8_t* elements, size_t stride, size_t n, con
   return field::SplitScalar(elements, stride, done, n, map, parts, escapes);
 }
 
-size_t MergeField(Cpu cpu, const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts,
-                  size_t n, uint16_t* leading) {
+size_t MergeField(Cpu cpu, const FieldTables& tables, const FieldSource& source, size_t n,
+                  uint16_t* leading) {
   size_t done = 0, escapes = 0;
 #ifdef MH_X86
-  if (cpu == Cpu::kAvx512 && escape < 64) {
-    done = field::MergeAvx512(bits, escape, sign_in, parts, n, &escapes, leading);
-  } else if (cpu >= Cpu::kAvx2) {
-    done = field::MergeAvx2(bits, escape, sign_in, parts, n, &escapes, leading);
+  if (tables.escape < 64) {
+    if (cpu == Cpu::kAvx512) {
+      done = field::MergeAvx512(tables, source, n, &escapes, leading);
+    } else if (cpu == Cpu::kAvx2 && source.rest != nullptr) {
+      done = field::MergeAvx2(tables, source, n, &escapes, leading);
+    }
   }
-#else
-  (void)cpu;
 #endif
-  return field::MergeScalar(bits, escape, sign_in, parts, done, n, escapes, leading);
+  if (source.rest != nullptr) {
+    return field::MergeScalar(tables, source, done, n, escapes, leading);
+  }
+  // Rest bits that are packed are unpacked a piece at a time.
+  constexpr size_t kPiece = 512;
+  uint8_t rest[kPiece];
+  FieldSource piece = source;
+  for (; done < n; done += kPiece) {
+    const size_t count = n - done < kPiece ? n - done : kPiece;
+    const int below = tables.shape.below;
+    UnpackBits(cpu, source.packed + PackedBytes(done, below), count, below, 0, rest);
+    piece.rest = rest;
+    piece.symbols = source.symbols + done;
+    if (!tables.shape.sign_in) piece.signs = source.signs + done / 8;
+    escapes = field::MergeScalar(tables, piece, 0, count, escapes, leading + done);
+  }
+  return escapes;
 }
 
 void JoinHalves(Cpu cpu, const uint16_t* leading, const uint8_t* third, const uint8_t* fourth,

@@ -40,11 +40,25 @@ struct FieldParts {
 size_t SplitField(Cpu cpu, const uint8_t* elements, size_t stride, size_t n, const FieldMap& map,
                   const FieldParts& parts);
 
-// The inverse: `bits` holds, by symbol, the 16 bits without the rest (and sign, if apart);
-// `escapes` those of the escapes. Symbols from `escape` on are escapes; returns how many there are.
-// Symbols must be below 64 for the fastest code, else `bits` has 256 entries.
-size_t MergeField(Cpu cpu, const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts,
-                  size_t n, uint16_t* leading);
+// What the inverse needs. Symbols from `escape` on are escapes, whose 16 bits without rest and sign
+// lie, in order, in two runs of bytes.
+struct FieldTables {
+  alignas(64) uint8_t low[256], high[256];  // By symbol: the 16 bits without rest and sign.
+  int escape = 0;
+  FieldShape shape;
+};
+struct FieldSource {
+  const uint8_t* symbols;
+  const uint8_t* signs;       // As in FieldParts.
+  const uint8_t* escape_low;  // Room for n + 64, as many as there are are valid.
+  const uint8_t* escape_high;
+  const uint8_t* rest;    // As in FieldParts, or null:
+  const uint8_t* packed;  // packed at `below` bits each (bits/), all of them.
+};
+
+// Returns how many escapes there are.
+size_t MergeField(Cpu cpu, const FieldTables& tables, const FieldSource& source, size_t n,
+                  uint16_t* leading);
 
 // Joins leading halves with the planes of the trailing ones into 32-bit elements.
 void JoinHalves(Cpu cpu, const uint16_t* leading, const uint8_t* third, const uint8_t* fourth,

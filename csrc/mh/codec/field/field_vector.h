@@ -10,11 +10,14 @@ namespace mh::field {
 
 size_t SplitAvx512(const uint8_t* elements, size_t stride, size_t n, const FieldMap& map,
                    const FieldParts& parts, size_t* escapes);
-// REQUIRES: escape is below 64, so that two registers hold `bits`
-size_t MergeAvx512(const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts,
-                   size_t n, size_t* escapes, uint16_t* leading);
-size_t MergeAvx2(const uint16_t* bits, int escape, bool sign_in, const FieldParts& parts, size_t n,
-                 size_t* escapes, uint16_t* leading);
+size_t SplitAvx2(const uint8_t* elements, size_t stride, size_t n, const FieldMap& map,
+                 const FieldParts& parts, size_t* escapes);
+// REQUIRES: tables.escape is below 64, so that registers hold the tables
+size_t MergeAvx512(const FieldTables& tables, const FieldSource& source, size_t n, size_t* escapes,
+                   uint16_t* leading);
+// REQUIRES: the same, and source.rest is not null
+size_t MergeAvx2(const FieldTables& tables, const FieldSource& source, size_t n, size_t* escapes,
+                 uint16_t* leading);
 size_t JoinAvx512(const uint16_t* leading, const uint8_t* third, const uint8_t* fourth, size_t n,
                   uint8_t* elements);
 size_t JoinAvx2(const uint16_t* leading, const uint8_t* third, const uint8_t* fourth, size_t n,

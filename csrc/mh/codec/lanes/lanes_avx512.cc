@@ -113,17 +113,25 @@ MH_TARGET_AVX512 const uint8_t* DecodeRowsAvx512(const LaneTable& table, States*
   const __m512i even = _mm512_load_si512(kEven.index);
   size_t left = *rows;
   __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
-  if (groups == 2) {
-    // Two groups in flight: a row waits for its own group's last row, not for the one before it.
+  if (groups == 4) {
+    // Four groups in flight: a row waits for its own group's last row, not for the one before it.
     __m512i c = _mm512_load_si512(states[1]->x), d = _mm512_load_si512(states[1]->x + 32);
-    while (left >= 2 && end - in >= 128) {
+    __m512i e = _mm512_load_si512(states[2]->x), f = _mm512_load_si512(states[2]->x + 32);
+    __m512i g = _mm512_load_si512(states[3]->x), h = _mm512_load_si512(states[3]->x + 32);
+    while (left >= 4 && end - in >= 256) {
       DecodeRow(t, even, &a, &b, &in, symbols);
       DecodeRow(t, even, &c, &d, &in, symbols + kLanes);
-      symbols += 2 * kLanes;
-      left -= 2;
+      DecodeRow(t, even, &e, &f, &in, symbols + 2 * kLanes);
+      DecodeRow(t, even, &g, &h, &in, symbols + 3 * kLanes);
+      symbols += 4 * kLanes;
+      left -= 4;
     }
     _mm512_store_si512(states[1]->x, c);
     _mm512_store_si512(states[1]->x + 32, d);
+    _mm512_store_si512(states[2]->x, e);
+    _mm512_store_si512(states[2]->x + 32, f);
+    _mm512_store_si512(states[3]->x, g);
+    _mm512_store_si512(states[3]->x + 32, h);
   } else {
     while (left >= 1 && end - in >= 64) {
       DecodeRow(t, even, &a, &b, &in, symbols);
@@ -143,21 +151,38 @@ MH_TARGET_AVX512 uint8_t* EncodeRowsAvx512(const LaneTable& table, States* const
   const EncodeTable t = {_mm512_load_si512(table.freq8), _mm512_load_si512(table.cum8),
                          _mm512_load_si512(table.reciprocal_low),
                          _mm512_load_si512(table.reciprocal_high)};
-  const size_t second = groups == 2 ? 1 : 0;
-  __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
-  if (groups == 1) {
-    for (size_t row = rows; row-- > 0;) out = EncodeRow(t, &a, &b, symbols + row * kLanes, out);
-  } else {
-    __m512i c = _mm512_load_si512(states[second]->x), d = _mm512_load_si512(states[second]->x + 32);
-    size_t row = rows;
-    if (row % 2 == 1) out = EncodeRow(t, &a, &b, symbols + --row * kLanes, out);
+  size_t row = rows;
+  if (groups == 4) {
+    // The last rows, one at a time, until whole rounds are left.
+    while (row % 4 != 0) {
+      States* const state = states[(row - 1) % 4];
+      __m512i a = _mm512_load_si512(state->x), b = _mm512_load_si512(state->x + 32);
+      out = EncodeRow(t, &a, &b, symbols + --row * kLanes, out);
+      _mm512_store_si512(state->x, a);
+      _mm512_store_si512(state->x + 32, b);
+    }
+    __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
+    __m512i c = _mm512_load_si512(states[1]->x), d = _mm512_load_si512(states[1]->x + 32);
+    __m512i e = _mm512_load_si512(states[2]->x), f = _mm512_load_si512(states[2]->x + 32);
+    __m512i g = _mm512_load_si512(states[3]->x), h = _mm512_load_si512(states[3]->x + 32);
     while (row > 0) {
+      out = EncodeRow(t, &g, &h, symbols + --row * kLanes, out);
+      out = EncodeRow(t, &e, &f, symbols + --row * kLanes, out);
       out = EncodeRow(t, &c, &d, symbols + --row * kLanes, out);
       out = EncodeRow(t, &a, &b, symbols + --row * kLanes, out);
     }
-    _mm512_store_si512(states[second]->x, c);
-    _mm512_store_si512(states[second]->x + 32, d);
+    _mm512_store_si512(states[0]->x, a);
+    _mm512_store_si512(states[0]->x + 32, b);
+    _mm512_store_si512(states[1]->x, c);
+    _mm512_store_si512(states[1]->x + 32, d);
+    _mm512_store_si512(states[2]->x, e);
+    _mm512_store_si512(states[2]->x + 32, f);
+    _mm512_store_si512(states[3]->x, g);
+    _mm512_store_si512(states[3]->x + 32, h);
+    return out;
   }
+  __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
+  while (row > 0) out = EncodeRow(t, &a, &b, symbols + --row * kLanes, out);
   _mm512_store_si512(states[0]->x, a);
   _mm512_store_si512(states[0]->x + 32, b);
   return out;

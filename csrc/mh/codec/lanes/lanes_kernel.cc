@@ -52,6 +52,16 @@ uint8_t* EncodeRowsScalar(const LaneTable& table, States* const* states, int gro
 
 namespace {
 
+// The states of the groups, that of row `row` first.
+struct Turn {
+  States* states[kLaneGroupsMax];
+  Turn(States* const* all, int groups, size_t row) {
+    for (int g = 0; g < groups; g++) {
+      states[g] = all[(row + static_cast<size_t>(g)) % static_cast<size_t>(groups)];
+    }
+  }
+};
+
 const uint8_t* DecodeRows(Cpu cpu, const LaneTable& table, States* const* states, int groups,
                           size_t rows, const uint8_t* in, const uint8_t* end, uint8_t* symbols) {
   size_t left = rows;
@@ -65,15 +75,15 @@ const uint8_t* DecodeRows(Cpu cpu, const LaneTable& table, States* const* states
   (void)cpu;
 #endif
   const size_t done = rows - left;
-  States* const rotated[kLaneGroupsMax] = {states[done % static_cast<size_t>(groups)],
-                                           states[(done + 1) % static_cast<size_t>(groups)]};
-  return DecodeRowsScalar(table, rotated, groups, left, in, end, symbols + done * kLanes);
+  const Turn rotated(states, groups, done);
+  return DecodeRowsScalar(table, rotated.states, groups, left, in, end, symbols + done * kLanes);
 }
 
 uint8_t* EncodeRows(Cpu cpu, const LaneTable& table, States* const* states, int groups, size_t rows,
                     const uint8_t* symbols, uint8_t* out) {
 #ifdef MH_X86
   if (cpu == Cpu::kAvx512) return EncodeRowsAvx512(table, states, groups, rows, symbols, out);
+  if (cpu == Cpu::kAvx2) return EncodeRowsAvx2(table, states, groups, rows, symbols, out);
 #else
   (void)cpu;
 #endif
@@ -95,15 +105,15 @@ uint8_t* EncodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, const u
     rows += run.rows;
     if (run.table->count > 1) coded += run.rows;
   }
-  const auto modulo = static_cast<size_t>(groups);
+  lanes::States* all[kLaneGroupsMax];
+  for (int g = 0; g < kLaneGroupsMax; g++) all[g] = &states[g];
   uint8_t* out = out_end;
   for (size_t i = runs.size(); i-- > 0;) {
     rows -= runs[i].rows;
     if (runs[i].table->count == 1) continue;
     coded -= runs[i].rows;
-    lanes::States* const turn[kLaneGroupsMax] = {&states[coded % modulo],
-                                                 &states[(coded + 1) % modulo]};
-    out = lanes::EncodeRows(cpu, *runs[i].table, turn, groups, runs[i].rows,
+    const lanes::Turn turn(all, groups, coded);
+    out = lanes::EncodeRows(cpu, *runs[i].table, turn.states, groups, runs[i].rows,
                             symbols + rows * kLanes, out);
   }
   for (int group = groups; group-- > 0;) {
@@ -123,14 +133,14 @@ bool DecodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, std::span<c
     std::memcpy(states[group].x, in, kLaneStateBytes);
   }
   size_t coded = 0;
-  const auto modulo = static_cast<size_t>(groups);
+  lanes::States* all[kLaneGroupsMax];
+  for (int g = 0; g < kLaneGroupsMax; g++) all[g] = &states[g];
   for (const LaneRun& run : runs) {
     if (run.table->count == 1) {
       std::memset(symbols, run.table->only, run.rows * kLanes);
     } else {
-      lanes::States* const turn[kLaneGroupsMax] = {&states[coded % modulo],
-                                                   &states[(coded + 1) % modulo]};
-      in = lanes::DecodeRows(cpu, *run.table, turn, groups, run.rows, in, end, symbols);
+      const lanes::Turn turn(all, groups, coded);
+      in = lanes::DecodeRows(cpu, *run.table, turn.states, groups, run.rows, in, end, symbols);
       if (in == nullptr) return false;
       coded += run.rows;
     }

@@ -10,7 +10,7 @@
 namespace mh {
 
 inline constexpr int kLanes = 64;
-inline constexpr int kLaneGroupsMax = 2;
+inline constexpr int kLaneGroupsMax = 4;
 inline constexpr size_t kLaneStateBytes = 2 * kLanes;  // Of one group.
 // A state starts at 256 + a number of 15 bits, which the decoder ends with: so the room that the
 // states take is used by `carried` bytes, 120 for each group.
@@ -32,7 +32,7 @@ inline constexpr size_t LaneBytesMax(size_t rows, int groups) {
 
 // Writes the runs' symbols, `symbols` holding 64 for each row, so that they end at `out_end`;
 // returns where they begin. REQUIRES: LaneBytesMax bytes before out_end; symbols below the table's
-// count; groups is 1 or 2; at most LaneCarriedMax(groups) bytes carried
+// count; groups is 1 or 4; at most LaneCarriedMax(groups) bytes carried
 uint8_t* EncodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, const uint8_t* symbols,
                      std::span<const uint8_t> carried, uint8_t* out_end);
 

@@ -28,6 +28,8 @@ const uint8_t* DecodeRowsAvx2(const LaneTable& table, States* const* states, int
 const uint8_t* DecodeRowsAvx512(const LaneTable& table, States* const* states, int groups,
                                 size_t* rows, const uint8_t* in, const uint8_t* end,
                                 uint8_t* symbols);
+uint8_t* EncodeRowsAvx2(const LaneTable& table, States* const* states, int groups, size_t rows,
+                        const uint8_t* symbols, uint8_t* out);
 uint8_t* EncodeRowsAvx512(const LaneTable& table, States* const* states, int groups, size_t rows,
                           const uint8_t* symbols, uint8_t* out);
 #endif

@@ -8,9 +8,13 @@ void NormalizeCounts(const uint32_t* counts, int symbols, uint32_t scale, uint16
   uint64_t total = 0;
   for (int i = 0; i < symbols; i++) total += counts[i];
   int64_t sum = 0;
+  // In double precision every machine rounds alike, and faster than 64-bit integers divide.
+  const double share_of_one = static_cast<double>(scale) / static_cast<double>(total);
   for (int i = 0; i < symbols; i++) {
-    const uint64_t share = (uint64_t{counts[i]} * scale + total / 2) / total;
-    freq[i] = counts[i] == 0 ? uint16_t{0} : static_cast<uint16_t>(std::max<uint64_t>(share, 1));
+    freq[i] = 0;
+    if (counts[i] == 0) continue;
+    const auto share = static_cast<uint32_t>(counts[i] * share_of_one + 0.5);
+    freq[i] = static_cast<uint16_t>(std::max<uint32_t>(share, 1));
     sum += freq[i];
   }
   // What one step more or less costs a symbol is close to its count over its frequency: the
@@ -33,6 +37,26 @@ void NormalizeCounts(const uint32_t* counts, int symbols, uint32_t scale, uint16
   }
 }
 
+namespace {
+
+// By frequency: floor(2^16 / f) in 16 bits, and ceil(2^32 / f) in 32.
+struct Reciprocals {
+  uint16_t rounded[kLaneScale + 1];
+  uint32_t exact[kLaneScale + 1];
+  float inverse[kLaneScale + 1];
+  constexpr Reciprocals() : rounded(), exact(), inverse() {
+    for (uint32_t f = 1; f <= kLaneScale; f++) {
+      rounded[f] = static_cast<uint16_t>(f == 1 ? 65535 : 65536 / f);
+      const uint64_t up = ((uint64_t{1} << 32) + f - 1) / f;
+      inverse[f] = 1.0f / static_cast<float>(f);
+      exact[f] = up >> 32 != 0 ? ~uint32_t{0} : static_cast<uint32_t>(up);
+    }
+  }
+};
+constexpr Reciprocals kReciprocals;
+
+}  // namespace
+
 bool CompleteLaneTable(LaneTable* table) {
   table->count = 0;
   uint32_t sum = 0;
@@ -45,11 +69,11 @@ bool CompleteLaneTable(LaneTable* table) {
     if (freq == 0) continue;
     table->count++;
     table->only = static_cast<uint8_t>(k);
-    const uint32_t rounded = freq == 1 ? 65535 : 65536 / freq;
-    table->reciprocal_low[k] = static_cast<uint8_t>(rounded);
-    table->reciprocal_high[k] = static_cast<uint8_t>(rounded >> 8);
-    table->reciprocal[k] =
-        static_cast<uint32_t>(std::min<uint64_t>(((uint64_t{1} << 32) + freq - 1) / freq, ~0u));
+    table->reciprocal_low[k] = static_cast<uint8_t>(kReciprocals.rounded[freq]);
+    table->reciprocal_high[k] = static_cast<uint8_t>(kReciprocals.rounded[freq] >> 8);
+    table->reciprocal[k] = kReciprocals.exact[freq];
+    table->inverse[k] = kReciprocals.inverse[freq];
+    table->push[k] = freq | sum << 16;
     for (uint32_t i = 0; i < freq; i++) {
       table->slot[sum + i] = static_cast<uint8_t>(k);
       table->entry[sum + i] = static_cast<uint32_t>(k) | freq << 8 | i << 16;

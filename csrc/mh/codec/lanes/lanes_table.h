@@ -25,6 +25,9 @@ struct LaneTable {
   alignas(64) uint8_t reciprocal_high[kLaneSymbolsMax];
   alignas(64) uint32_t entry[kLaneScale];  // Symbol, frequency << 8, (slot - cum) << 16.
   uint32_t reciprocal[kLaneSymbolsMax];    // ceil(2^32 / freq), for the scalar encoder.
+  // For the AVX2 encoder: frequency and cum << 16, and 1 / frequency.
+  uint32_t push[kLaneSymbolsMax];
+  float inverse[kLaneSymbolsMax];
 };
 
 // Scales counts, of which at least one is not zero, to frequencies that add up to `scale`; what
