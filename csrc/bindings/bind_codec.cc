@@ -63,7 +63,8 @@ void FillBase(const std::optional<BaseAs>& base_as, mh::Bytes data, mh::EntryInp
 namespace {
 
 // Memory that encoding needs, kept between calls so that it is warm: a page fault costs as much as
-// coding the page. One set, and not a large one: a process that codes side by side makes its own.
+// coding the page. One set, and not a large one: a process that codes side by side makes its own. A
+// lock that is held, perhaps by a thread that a fork has left behind, is not waited for.
 struct Workspace {
   mh::EncodedEntry entry;
   mh::ScratchList scratch;
@@ -73,13 +74,13 @@ constexpr size_t kKeptBytesMax = size_t{256} << 20;
 class Kept {
  public:
   std::unique_ptr<Workspace> Take() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return workspace_ ? std::move(workspace_) : std::make_unique<Workspace>();
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    return lock && workspace_ ? std::move(workspace_) : std::make_unique<Workspace>();
   }
   void Give(std::unique_ptr<Workspace> workspace) {
     if (workspace->entry.arena.capacity() > kKeptBytesMax) return;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    workspace_ = std::move(workspace);
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (lock) workspace_ = std::move(workspace);
   }
 
  private:

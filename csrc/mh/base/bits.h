@@ -18,11 +18,12 @@ class BitWriter {
   void Put(uint64_t value, int count) {
     held_ |= value << bits_;
     bits_ += count;
-    while (bits_ >= 8) {
-      *out_++ = static_cast<uint8_t>(held_);
-      held_ >>= 8;
-      bits_ -= 8;
-    }
+    if (bits_ < 32) return;
+    const auto full = static_cast<uint32_t>(held_);
+    std::memcpy(out_, &full, sizeof(full));
+    out_ += sizeof(full);
+    held_ >>= 32;
+    bits_ -= 32;
   }
   // Elias gamma code of value >= 1: as many zeros as bits follow the leading one, the one, those.
   void PutGamma(uint32_t value) {
@@ -32,7 +33,7 @@ class BitWriter {
   }
   // Fills the last byte with zeros; returns the number of bytes written.
   size_t Finish() {
-    if (bits_ > 0) *out_++ = static_cast<uint8_t>(held_);
+    for (; bits_ > 0; bits_ -= 8, held_ >>= 8) *out_++ = static_cast<uint8_t>(held_);
     bits_ = 0;
     held_ = 0;
     return static_cast<size_t>(out_ - begin_);
@@ -50,6 +51,13 @@ class BitReader {
  public:
   explicit BitReader(std::span<const uint8_t> data) : data_(data) {}
   uint32_t Get(int count) {
+    if (bits_ < count && data_.size() - at_ >= 4) {
+      uint32_t word;
+      std::memcpy(&word, data_.data() + at_, sizeof(word));
+      held_ |= static_cast<uint64_t>(word) << bits_;
+      bits_ += 32;
+      at_ += 4;
+    }
     while (bits_ < count) {
       uint64_t byte = 0;
       if (at_ < data_.size()) {
@@ -74,7 +82,7 @@ class BitReader {
   }
   bool ok() const { return ok_; }
   // Whole bytes used so far; a byte begun counts.
-  size_t used() const { return at_; }
+  size_t used() const { return at_ - static_cast<size_t>(bits_ / 8); }
 
  private:
   std::span<const uint8_t> data_;
@@ -115,7 +123,7 @@ bool TakeCarried(std::span<const T> states, T low, int bits, std::span<uint8_t> 
     left -= static_cast<size_t>(take);
   }
   writer.Finish();
-  std::memcpy(bytes.data(), room, bytes.size());
+  if (!bytes.empty()) std::memcpy(bytes.data(), room, bytes.size());
   return left == 0;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <mutex>
 
 #include "mh/base/parallel.h"
 #include "mh/base/stream_copy.h"
@@ -55,6 +56,36 @@ Status CheckLinks(std::span<const Link> chain, const std::optional<Bytes>& base)
   }
   return Status::Ok();
 }
+
+// Memory of threads that decoded, kept for the next ones so that it is warm: a page fault costs as much
+// as decoding the page. A lock that is held, by another thread or by one that a fork has left behind,
+// is not waited for.
+class ScratchPool {
+ public:
+  std::unique_ptr<BlockScratch> Take() {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock || idle_.empty()) return std::make_unique<BlockScratch>();
+    auto scratch = std::move(idle_.back());
+    idle_.pop_back();
+    return scratch;
+  }
+  void Give(std::unique_ptr<BlockScratch> scratch) {
+    // Blocks of 2^20 elements are rare, and so large that a process should not sit on them.
+    if (scratch->unit.capacity() > kKeptBytesMax) return;
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (lock && idle_.size() < kIdleMax) idle_.push_back(std::move(scratch));
+  }
+  // Never destroyed: a thread may still decode while the process ends.
+  static ScratchPool& Get() {
+    static ScratchPool* const pool = new ScratchPool;
+    return *pool;
+  }
+
+ private:
+  static constexpr size_t kKeptBytesMax = size_t{1} << 20, kIdleMax = 4;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<BlockScratch>> idle_;
+};
 
 // One chain without mapped deltas but for the last one, whose base is mapped already.
 // More than a second-level cache holds: the output will not be found there anyway.
@@ -227,13 +258,15 @@ Result<uint64_t> Decoder::Run() {
   const int threads = UsefulThreads(request_.threads, units, out_.size() * chain_.size());
   const auto most = static_cast<size_t>(std::min(uint64_t{1} << unit_log2_, head_.elements()));
   for (int i = 0; i < threads; i++) {
-    scratch_.push_back(std::make_unique<BlockScratch>());
+    scratch_.push_back(ScratchPool::Get().Take());
     if (!scratch_.back()->Reserve(head_.type, most)) {
       return Status(Code::kIo, "out of memory");
     }
   }
-  MH_RETURN_IF_ERROR(ParallelFor(
-      threads, units, [&](int worker, size_t unit) { return DecodeUnit(worker, first + unit); }));
+  const Status status = ParallelFor(
+      threads, units, [&](int worker, size_t unit) { return DecodeUnit(worker, first + unit); });
+  for (auto& scratch : scratch_) ScratchPool::Get().Give(std::move(scratch));
+  if (!status.ok()) return status;
   return bytes_read_.load();
 }
 

@@ -139,9 +139,6 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
   uint32_t cursor[kClassContextsMax];
   std::memcpy(cursor, buckets.begin, sizeof(cursor));
   ScatterSymbols(cpu, symbols, contexts, flags, n, layout, cursor, bucketed);
-  if (layout.still) {
-    std::memset(bucketed + buckets.begin[layout.plain], symbol_of[0], totals[layout.plain]);
-  }
 
   // Header and tables into scratch: their length is known only then.
   uint8_t* const header = scratch->stream.data();
@@ -173,8 +170,15 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
       (plan.fine ? rans_tables[c].count : lane_tables[c].count) = 1;
       continue;
     }
-    uint32_t counts[kClassSymbolsMax];
-    CountBucket(bucketed + buckets.begin[c], totals[c], symbol_count, counts);
+    uint32_t counts[kClassSymbolsMax] = {};
+    const bool still = layout.still && c == layout.plain;
+    if (still) {
+      // One symbol, so nothing is coded, and its bucket need not be there.
+      counts[symbol_of[0]] = totals[c];
+      (plan.fine ? rans_runs[c].rows : lane_runs[c].rows) = 0;
+    } else {
+      CountBucket(bucketed + buckets.begin[c], totals[c], symbol_count, counts);
+    }
     uint16_t freq[kClassSymbolsMax];
     NormalizeCounts(counts, symbol_count, plan.fine ? kRansScale : kLaneScale, freq);
     for (int k = 0; k < symbol_count; k++) writer.PutGamma(freq[k] + 1u);
@@ -188,6 +192,7 @@ size_t EncodeClasses(Cpu cpu, const ClassPlan& plan, ClassScratch* scratch,
       CompleteLaneTable(&lane_tables[c]);
     }
     coded = coded || (plan.fine ? rans_tables[c].count : lane_tables[c].count) > 1;
+    if (still) continue;
     const auto filler = static_cast<uint8_t>(std::max_element(freq, freq + symbol_count) - freq);
     std::memset(scratch->buckets.data() + buckets.begin[c] + totals[c], filler,
                 buckets.rows[c] * buckets.lanes - totals[c]);
@@ -313,6 +318,13 @@ bool DecodeClasses(Cpu cpu, ClassScratch* scratch, Bytes payload, const uint8_t*
     }
     coded = coded || (header.fine ? rans_tables[c].count : lane_tables[c].count) > 1;
   }
+  if (layout.flagged == 1 && totals[layout.plain] > 0) {
+    const int c = layout.plain;
+    layout.still = (header.fine ? rans_tables[c].count : lane_tables[c].count) == 1;
+    layout.still_symbol = header.fine ? rans_tables[c].only : lane_tables[c].only;
+    // The last bucket, of which nobody reads.
+    if (layout.still) lane_runs[c].rows = rans_runs[c].rows = 0;
+  }
   payload = payload.subspan(reader.used());
   if (payload.size() < 4) return false;
   const size_t raw_bytes = Load<uint32_t>(payload.data());
@@ -342,13 +354,6 @@ bool DecodeClasses(Cpu cpu, ClassScratch* scratch, Bytes payload, const uint8_t*
   uint32_t cursor[kClassContextsMax];
   std::memcpy(cursor, buckets.begin, sizeof(cursor));
   uint8_t* const symbols = scratch->symbols.data();
-  if (layout.flagged == 1 && totals[layout.plain] > 0) {
-    const int count =
-        header.fine ? rans_tables[layout.plain].count : lane_tables[layout.plain].count;
-    layout.still = count == 1;
-    layout.still_symbol =
-        header.fine ? rans_tables[layout.plain].only : lane_tables[layout.plain].only;
-  }
   GatherSymbols(cpu, bucketed, contexts, flags, n, layout, cursor, symbols);
   const uint64_t raw_bits =
       ReadRawBits(cpu, raw, 8 * raw_bytes, symbols, header.symbols, n, differences);

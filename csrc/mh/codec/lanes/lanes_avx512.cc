@@ -112,9 +112,9 @@ MH_TARGET_AVX512 const uint8_t* DecodeRowsAvx512(const LaneTable& table, States*
   const DecodeTable t = LoadDecodeTable(table);
   const __m512i even = _mm512_load_si512(kEven.index);
   size_t left = *rows;
-  __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
-  if (groups == 4) {
+  if (groups == 4 && left >= 4) {
     // Four groups in flight: a row waits for its own group's last row, not for the one before it.
+    __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
     __m512i c = _mm512_load_si512(states[1]->x), d = _mm512_load_si512(states[1]->x + 32);
     __m512i e = _mm512_load_si512(states[2]->x), f = _mm512_load_si512(states[2]->x + 32);
     __m512i g = _mm512_load_si512(states[3]->x), h = _mm512_load_si512(states[3]->x + 32);
@@ -126,21 +126,32 @@ MH_TARGET_AVX512 const uint8_t* DecodeRowsAvx512(const LaneTable& table, States*
       symbols += 4 * kLanes;
       left -= 4;
     }
+    _mm512_store_si512(states[0]->x, a);
+    _mm512_store_si512(states[0]->x + 32, b);
     _mm512_store_si512(states[1]->x, c);
     _mm512_store_si512(states[1]->x + 32, d);
     _mm512_store_si512(states[2]->x, e);
     _mm512_store_si512(states[2]->x + 32, f);
     _mm512_store_si512(states[3]->x, g);
     _mm512_store_si512(states[3]->x + 32, h);
-  } else {
-    while (left >= 1 && end - in >= 64) {
+  }
+  if (groups == 1) {
+    __m512i a = _mm512_load_si512(states[0]->x), b = _mm512_load_si512(states[0]->x + 32);
+    for (; left > 0 && end - in >= 64; left--, symbols += kLanes) {
       DecodeRow(t, even, &a, &b, &in, symbols);
-      symbols += kLanes;
-      left--;
+    }
+    _mm512_store_si512(states[0]->x, a);
+    _mm512_store_si512(states[0]->x + 32, b);
+  } else {
+    // The last rows of a run, or of the stream.
+    for (size_t row = 0; left > 0 && end - in >= 64; row++, left--, symbols += kLanes) {
+      States* const state = states[row % 4];
+      __m512i a = _mm512_load_si512(state->x), b = _mm512_load_si512(state->x + 32);
+      DecodeRow(t, even, &a, &b, &in, symbols);
+      _mm512_store_si512(state->x, a);
+      _mm512_store_si512(state->x + 32, b);
     }
   }
-  _mm512_store_si512(states[0]->x, a);
-  _mm512_store_si512(states[0]->x + 32, b);
   *rows = left;
   return in;
 }

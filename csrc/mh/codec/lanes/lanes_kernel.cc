@@ -18,7 +18,7 @@ const uint8_t* DecodeRowsScalar(const LaneTable& table, States* const* states, i
       *symbols++ = static_cast<uint8_t>(entry);
       uint32_t next = (entry >> 8 & 255) * (x[lane] >> 8u) + (entry >> 16);
       if (next < 256) {
-        if (in == end) return nullptr;
+        if (in >= end) return nullptr;
         next = next << 8 | *in++;
       }
       x[lane] = static_cast<uint16_t>(next);
@@ -62,22 +62,63 @@ struct Turn {
   }
 };
 
-const uint8_t* DecodeRows(Cpu cpu, const LaneTable& table, States* const* states, int groups,
-                          size_t rows, const uint8_t* in, const uint8_t* end, uint8_t* symbols) {
-  size_t left = rows;
-#ifdef MH_X86
-  if (cpu == Cpu::kAvx512) {
-    in = DecodeRowsAvx512(table, states, groups, &left, in, end, symbols);
-  } else if (cpu == Cpu::kAvx2) {
-    in = DecodeRowsAvx2(table, states, groups, &left, in, end, symbols);
+// The stream as far as it is not read. Vector code reads whole rows ahead: near the end the rest moves
+// to memory that goes on, so that the last rows need no slower code. (Of a stream that hardly takes
+// bits the last bytes are thousands of rows.)
+class Stream {
+ public:
+  Stream(const uint8_t* in, const uint8_t* end) : in_(in), end_(end), limit_(end) {}
+
+  // False if the stream ends early.
+  bool Decode(Cpu cpu, const LaneTable& table, States* const* states, int groups, size_t rows,
+              uint8_t* symbols) {
+    size_t left = rows;
+    if (cpu != Cpu::kScalar) {
+      symbols = Vector(cpu, table, states, groups, &left, symbols);
+      if (left > 0 && limit_ == end_) {
+        MoveRest();
+        const Turn rotated(states, groups, rows - left);
+        symbols = Vector(cpu, table, rotated.states, groups, &left, symbols);
+      }
+      if (in_ > end_) return false;
+    }
+    const Turn rotated(states, groups, rows - left);
+    in_ = DecodeRowsScalar(table, rotated.states, groups, left, in_, end_, symbols);
+    return in_ != nullptr;
   }
+  bool at_end() const { return in_ == end_; }
+
+ private:
+  static constexpr size_t kRest = 512;  // More than the vector code leaves, which is below 256.
+
+  uint8_t* Vector(Cpu cpu, const LaneTable& table, States* const* states, int groups, size_t* left,
+                  uint8_t* symbols) {
+    const size_t before = *left;
+#ifdef MH_X86
+    in_ = cpu == Cpu::kAvx512
+              ? DecodeRowsAvx512(table, states, groups, left, in_, limit_, symbols)
+              : DecodeRowsAvx2(table, states, groups, left, in_, limit_, symbols);
 #else
-  (void)cpu;
+    (void)cpu, (void)table, (void)states, (void)groups;
 #endif
-  const size_t done = rows - left;
-  const Turn rotated(states, groups, done);
-  return DecodeRowsScalar(table, rotated.states, groups, left, in, end, symbols + done * kLanes);
-}
+    return symbols + (before - *left) * kLanes;
+  }
+
+  void MoveRest() {
+    const auto size = static_cast<size_t>(end_ - in_);
+    if (size > kRest) return;
+    std::memset(rest_, 0, sizeof(rest_));
+    std::memcpy(rest_, in_, size);
+    in_ = rest_;
+    end_ = rest_ + size;
+    limit_ = rest_ + sizeof(rest_);
+  }
+
+  const uint8_t* in_;
+  const uint8_t* end_;
+  const uint8_t* limit_;  // Up to here there is memory to read.
+  uint8_t rest_[2 * kRest];
+};
 
 uint8_t* EncodeRows(Cpu cpu, const LaneTable& table, States* const* states, int groups, size_t rows,
                     const uint8_t* symbols, uint8_t* out) {
@@ -128,10 +169,10 @@ bool DecodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, std::span<c
   if (data.size() < kLaneStateBytes * static_cast<size_t>(groups)) return false;
   lanes::States states[kLaneGroupsMax];
   const uint8_t* in = data.data();
-  const uint8_t* end = in + data.size();
   for (int group = 0; group < groups; group++, in += kLaneStateBytes) {
     std::memcpy(states[group].x, in, kLaneStateBytes);
   }
+  lanes::Stream stream(in, data.data() + data.size());
   size_t coded = 0;
   lanes::States* all[kLaneGroupsMax];
   for (int g = 0; g < kLaneGroupsMax; g++) all[g] = &states[g];
@@ -140,8 +181,7 @@ bool DecodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, std::span<c
       std::memset(symbols, run.table->only, run.rows * kLanes);
     } else {
       const lanes::Turn turn(all, groups, coded);
-      in = lanes::DecodeRows(cpu, *run.table, turn.states, groups, run.rows, in, end, symbols);
-      if (in == nullptr) return false;
+      if (!stream.Decode(cpu, *run.table, turn.states, groups, run.rows, symbols)) return false;
       coded += run.rows;
     }
     symbols += run.rows * kLanes;
@@ -150,7 +190,7 @@ bool DecodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, std::span<c
   uint16_t last[kLaneGroupsMax * kLanes];
   std::memcpy(last, states, sizeof(last));
   const std::span<const uint16_t> used(last, static_cast<size_t>(groups * kLanes));
-  return in == end && TakeCarried<uint16_t>(used, 256, kLaneCarriedBits, carried);
+  return stream.at_end() && TakeCarried<uint16_t>(used, 256, kLaneCarriedBits, carried);
 }
 
 }  // namespace mh

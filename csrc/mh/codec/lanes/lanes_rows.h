@@ -21,7 +21,7 @@ uint8_t* EncodeRowsScalar(const LaneTable& table, States* const* states, int gro
                           const uint8_t* symbols, uint8_t* out);
 
 #ifdef MH_X86
-// As above, but they stop where a full row could reach past `end`: *rows is set to what is left.
+// As above, but they stop where a full row could read past `end`: *rows is set to what is left.
 const uint8_t* DecodeRowsAvx2(const LaneTable& table, States* const* states, int groups,
                               size_t* rows, const uint8_t* in, const uint8_t* end,
                               uint8_t* symbols);
