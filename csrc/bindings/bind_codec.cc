@@ -1,9 +1,8 @@
 // Blobs: arrays coded in memory, without a pack.
-#include <xxhash.h>
-
 #include <mutex>
 
 #include "bindings/handles.h"
+#include "mh/base/checksum.h"
 #include "mh/base/cpu.h"
 #include "mh/chain/chain_decode.h"
 #include "mh/pack/blob.h"
@@ -96,10 +95,10 @@ Kept& KeptWorkspace() {
 
 // What a blob calls its base: the first half is its XXH3-128, the second zero.
 mh::Id BaseId(mh::Bytes base) {
-  const XXH128_hash_t hash = XXH3_128bits(base.data(), base.size());
+  const mh::Checksum128 hash = mh::LongChecksum(base.data(), base.size());
   mh::Id id{};
-  std::memcpy(id.data(), &hash.low64, 8);
-  std::memcpy(id.data() + 8, &hash.high64, 8);
+  std::memcpy(id.data(), &hash.low, 8);
+  std::memcpy(id.data() + 8, &hash.high, 8);
   id[16] = 1;  // So that no base is called as the blob itself is, which is all zero.
   return id;
 }

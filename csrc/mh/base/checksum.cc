@@ -17,6 +17,14 @@ uint64_t Checksum(const void* data, size_t size) {
   return XXH3_64bits(data, size);
 }
 
+Checksum128 LongChecksum(const void* data, size_t size) {
+#ifdef MH_CHECKSUM_AVX2
+  if (ActiveCpu() >= Cpu::kAvx2) return LongChecksumAvx2(data, size);
+#endif
+  const XXH128_hash_t hash = XXH3_128bits(data, size);
+  return {hash.low64, hash.high64};
+}
+
 namespace {
 
 // FIPS 180-4: the fractional parts of the cube roots of the first 64 primes.

@@ -11,6 +11,12 @@ namespace mh {
 // XXH3-64, seed 0: faster than memory here, where CRC-32 would cost as much as decoding.
 uint64_t Checksum(const void* data, size_t size);
 
+// XXH3-128, seed 0, for what is told apart by its hash alone.
+struct Checksum128 {
+  uint64_t low, high;
+};
+Checksum128 LongChecksum(const void* data, size_t size);
+
 // SHA-256, for the content name of a pack. Plain code: it sees an index, some kilobytes.
 class Sha256 {
  public:

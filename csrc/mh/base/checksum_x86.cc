@@ -21,6 +21,11 @@ MH_TARGET_AVX2 uint64_t ChecksumAvx2(const void* data, size_t size) {
   return XXH3_64bits(data, size);
 }
 
+MH_TARGET_AVX2 Checksum128 LongChecksumAvx2(const void* data, size_t size) {
+  const XXH128_hash_t hash = XXH3_128bits(data, size);
+  return {hash.low64, hash.high64};
+}
+
 }  // namespace mh
 
 #endif

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mh/base/checksum.h"
 #include "mh/base/cpu.h"
 
 namespace mh {
@@ -12,6 +13,7 @@ namespace mh {
 #if defined(MH_X86) && defined(__GNUC__) && !defined(__clang__)
 #define MH_CHECKSUM_AVX2 1
 uint64_t ChecksumAvx2(const void* data, size_t size);
+Checksum128 LongChecksumAvx2(const void* data, size_t size);
 #endif
 
 }  // namespace mh

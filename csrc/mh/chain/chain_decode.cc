@@ -57,9 +57,9 @@ Status CheckLinks(std::span<const Link> chain, const std::optional<Bytes>& base)
   return Status::Ok();
 }
 
-// Memory of threads that decoded, kept for the next ones so that it is warm: a page fault costs as much
-// as decoding the page. A lock that is held, by another thread or by one that a fork has left behind,
-// is not waited for.
+// Memory of threads that decoded, kept for the next ones so that it is warm: a page fault costs as
+// much as decoding the page. A lock that is held, by another thread or by one that a fork has left
+// behind, is not waited for.
 class ScratchPool {
  public:
   std::unique_ptr<BlockScratch> Take() {
@@ -105,7 +105,7 @@ class Decoder {
   Status ReadTables();
   Status DecodeUnit(int worker, uint64_t unit);
   Status ApplyLink(BlockScratch* scratch, size_t link, uint64_t begin, uint64_t end,
-                   uint8_t* elements, uint64_t* bytes_read) const;
+                   const uint8_t* base, uint8_t* elements, uint64_t* bytes_read) const;
 
   std::span<const Link> chain_;
   const DecodeRequest& request_;
@@ -190,9 +190,10 @@ class BlockPayloads : public PayloadSource {
   int last_ = 0;
 };
 
-// Reads the blocks of a link that cover elements [begin, end) and applies them to `elements`.
+// Reads the blocks of a link that cover elements [begin, end) and applies them to `base` (which may
+// be `elements`, or null for a link without one).
 Status Decoder::ApplyLink(BlockScratch* scratch, size_t link, uint64_t begin, uint64_t end,
-                          uint8_t* elements, uint64_t* bytes_read) const {
+                          const uint8_t* base, uint8_t* elements, uint64_t* bytes_read) const {
   const Link& at_link = chain_[link];
   const Head& head = HeadOf(at_link);
   const EntryTable& table = tables_[link];
@@ -204,8 +205,9 @@ Status Decoder::ApplyLink(BlockScratch* scratch, size_t link, uint64_t begin, ui
     const Cell* cells[kWidthMax];
     for (size_t s = 0; s < width; s++) cells[s] = &table.cells[s * blocks + block];
     BlockPayloads source(at_link, table, block, bytes_read);
-    const Status status = DecodeBlock(scratch, head.type, cells, n, read_, head.is_delta(), &source,
-                                      elements + static_cast<size_t>(at - begin) * width);
+    const size_t skip = static_cast<size_t>(at - begin) * width;
+    const Status status = DecodeBlock(scratch, head.type, cells, n, read_, &source,
+                                      base == nullptr ? nullptr : base + skip, elements + skip);
     if (!status.ok()) {
       // What the source found says where already.
       if (!status.where().empty()) return status;
@@ -229,16 +231,12 @@ Status Decoder::DecodeUnit(int worker, uint64_t unit) {
   uint8_t* target = out_.data() + static_cast<size_t>((from - begin_) * width);
   uint8_t* elements = whole ? target : scratch->unit.data();
   uint64_t bytes_read = 0;
-  if (base_ != nullptr) {
-    const size_t skip = static_cast<size_t>(first * width);
-    std::memcpy(elements, base_ + skip, static_cast<size_t>((last - first) * width));
-    // A level below those that are read must be as it would be after a decode: zero.
-    if (read_ < head_.type.width) {
-      KeepLeading(elements, static_cast<size_t>(last - first), head_.type.width, read_);
-    }
-  }
+  // The chain's end stands on what the caller gave, or on nothing; each other link on what is
+  // decoded.
+  const uint8_t* base = base_ == nullptr ? nullptr : base_ + static_cast<size_t>(first * width);
   for (size_t link = chain_.size(); link-- > 0;) {
-    MH_RETURN_IF_ERROR(ApplyLink(scratch, link, first, last, elements, &bytes_read));
+    MH_RETURN_IF_ERROR(ApplyLink(scratch, link, first, last, base, elements, &bytes_read));
+    base = elements;
   }
   const size_t size = static_cast<size_t>((to - from) * width);
   uint8_t* const wanted = elements + (from - first) * width;

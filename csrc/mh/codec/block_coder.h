@@ -79,10 +79,11 @@ class PayloadSource {
 // read whole, and so is what one cell holds together.
 int SegmentsToRead(ElementType type, bool is_delta, int planes);
 
-// Decodes the first `kept` segments (as SegmentsToRead says) of a block into `elements`, which hold
-// the base before if it is a delta. Bytes below are zero.
+// Decodes the first `kept` segments (as SegmentsToRead says) of a block into `elements`; bytes
+// below are zero. `base` is that of a delta, of which the leading `kept` bytes of each element
+// matter; it may be `elements` itself. Null: the block is no delta.
 Status DecodeBlock(BlockScratch* scratch, ElementType type, const Cell* const* cells, size_t n,
-                   int kept, bool is_delta, PayloadSource* source, uint8_t* elements);
+                   int kept, PayloadSource* source, const uint8_t* base, uint8_t* elements);
 
 }  // namespace mh
 

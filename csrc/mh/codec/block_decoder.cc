@@ -23,13 +23,14 @@ Status Damaged(CodecId codec) {
 class BlockDecoder {
  public:
   BlockDecoder(BlockScratch* scratch, ElementType type, const Cell* const* cells, size_t n,
-               int kept, PayloadSource* source, uint8_t* elements)
+               int kept, PayloadSource* source, const uint8_t* base, uint8_t* elements)
       : scratch_(*scratch),
         type_(type),
         cells_(cells),
         n_(n),
         kept_(kept),
         source_(*source),
+        base_(base),
         elements_(elements),
         cpu_(ActiveCpu()) {}
 
@@ -120,6 +121,7 @@ class BlockDecoder {
   const size_t n_;
   const int kept_;
   PayloadSource& source_;
+  const uint8_t* const base_;
   uint8_t* const elements_;
   const Cpu cpu_;
 };
@@ -132,7 +134,9 @@ Status BlockDecoder::Field() {
   uint8_t* const planes = scratch_.planes.data();
   const uint8_t* rest = planes + n_;
   const uint8_t* packed = nullptr;
-  if (kept_ > 1 && block.groups == nullptr && cells_[1]->codec == CodecId::kBits) {
+  // Only AVX-512 unpacks in registers.
+  if (kept_ > 1 && cpu_ == Cpu::kAvx512 && block.groups == nullptr &&
+      cells_[1]->codec == CodecId::kBits) {
     MH_RETURN_IF_ERROR(PackedRest(block.tables.shape.below, &packed));
     if (packed != nullptr) rest = nullptr;
   } else if (kept_ > 1) {
@@ -154,7 +158,7 @@ Status BlockDecoder::Field() {
   return Status::Ok();
 }
 
-// Differences of a level coded by classes, against the base in `elements_`.
+// Differences of a level coded by classes, against the base.
 Status BlockDecoder::Classes(int level, uint16_t* differences) {
   const int begin = level * LevelBytes(type_.width);
   Bytes payload;
@@ -180,17 +184,17 @@ Status BlockDecoder::Delta() {
       MH_RETURN_IF_ERROR(Planes(level * bytes, level * bytes + bytes));
       continue;
     }
-    if (!contexts) BaseExponents(cpu_, elements_, type_.width, n_, scratch_.cell.data());
+    if (!contexts) BaseExponents(cpu_, base_, type_.width, n_, scratch_.cell.data());
     contexts = true;
     differences[level] = reinterpret_cast<uint16_t*>(scratch_.classes[level].differences.data());
     MH_RETURN_IF_ERROR(Classes(level, differences[level]));
   }
   if (type_.width == 4 && !planes) {
-    AddBothToBase(cpu_, differences[0], differences[1], is_float, n_, elements_);
+    AddBothToBase(cpu_, differences[0], differences[1], is_float, n_, base_, elements_);
     return Status::Ok();
   }
   if (type_.width == 2 && !planes) {
-    AddToBase(cpu_, differences[0], is_float, n_, elements_);
+    AddToBase(cpu_, differences[0], is_float, n_, base_, elements_);
     return Status::Ok();
   }
   const uint8_t* delta = scratch_.planes.data();
@@ -198,7 +202,7 @@ Status BlockDecoder::Delta() {
     MergePlanes(scratch_.planes.data(), n_, n_, type_.width, kept_, scratch_.delta.data());
     delta = scratch_.delta.data();
   }
-  OrderElements(elements_, n_, type_.width, type_.kind, elements_);
+  OrderElements(base_, n_, type_.width, type_.kind, elements_);
   // The trailing level first: the leading one holds the base's sign.
   for (int level = levels; level-- > 0;) {
     if (differences[level] != nullptr) {
@@ -218,9 +222,9 @@ Status BlockDecoder::Delta() {
 }  // namespace
 
 Status DecodeBlock(BlockScratch* scratch, ElementType type, const Cell* const* cells, size_t n,
-                   int kept, bool is_delta, PayloadSource* source, uint8_t* elements) {
-  BlockDecoder decoder(scratch, type, cells, n, kept, source, elements);
-  return is_delta && cells[0]->form != Form::kAlone ? decoder.Delta() : decoder.Alone();
+                   int kept, PayloadSource* source, const uint8_t* base, uint8_t* elements) {
+  BlockDecoder decoder(scratch, type, cells, n, kept, source, base, elements);
+  return base != nullptr && cells[0]->form != Form::kAlone ? decoder.Delta() : decoder.Alone();
 }
 
 }  // namespace mh

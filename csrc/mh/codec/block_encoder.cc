@@ -193,12 +193,11 @@ Status CheckBlock(BlockScratch* scratch, ElementType type, Bytes elements, const
                   Bytes coded, const Cell* cells) {
   const auto width = static_cast<size_t>(type.width);
   uint8_t* const again = scratch->unit.data();
-  if (base != nullptr) std::memcpy(again, base, elements.size());
   CodedPayloads source(coded, cells);
   const Cell* each[kWidthMax];
   for (size_t s = 0; s < width; s++) each[s] = &cells[s];
-  MH_RETURN_IF_ERROR(DecodeBlock(scratch, type, each, elements.size() / width, type.width,
-                                 base != nullptr, &source, again));
+  MH_RETURN_IF_ERROR(
+      DecodeBlock(scratch, type, each, elements.size() / width, type.width, &source, base, again));
   if (std::memcmp(again, elements.data(), elements.size()) != 0) {
     return Corruption("a block just coded decodes to other values",
                       "the values given (was the array changed meanwhile?)");

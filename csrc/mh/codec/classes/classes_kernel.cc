@@ -53,13 +53,14 @@ void AddDifferences(Cpu cpu, const uint16_t* differences, int width, int offset,
   classes::AddLoop(differences, width, offset, is_float, n, ordered);
 }
 
-void AddToBase(Cpu cpu, const uint16_t* differences, bool is_float, size_t n, uint8_t* elements) {
-  MH_CLASSES_DISPATCH(AddToBase, differences, is_float, n, elements);
+void AddToBase(Cpu cpu, const uint16_t* differences, bool is_float, size_t n, const uint8_t* base,
+               uint8_t* elements) {
+  MH_CLASSES_DISPATCH(AddToBase, differences, is_float, n, base, elements);
 }
 
 void AddBothToBase(Cpu cpu, const uint16_t* leading, const uint16_t* trailing, bool is_float,
-                   size_t n, uint8_t* elements) {
-  MH_CLASSES_DISPATCH(AddBoth, leading, trailing, is_float, n, elements);
+                   size_t n, const uint8_t* base, uint8_t* elements) {
+  MH_CLASSES_DISPATCH(AddBoth, leading, trailing, is_float, n, base, elements);
 }
 
 namespace classes {

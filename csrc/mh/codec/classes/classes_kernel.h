@@ -52,13 +52,14 @@ void ClassDifferences(Cpu cpu, const uint8_t* elements, const uint8_t* base, int
 void AddDifferences(Cpu cpu, const uint16_t* differences, int width, int offset, bool is_float,
                     size_t n, uint8_t* ordered);
 
-// Adds differences to elements of two bytes, which hold the base.
-void AddToBase(Cpu cpu, const uint16_t* differences, bool is_float, size_t n, uint8_t* elements);
+// Adds differences to a base of elements of two bytes; `elements` may be the base.
+void AddToBase(Cpu cpu, const uint16_t* differences, bool is_float, size_t n, const uint8_t* base,
+               uint8_t* elements);
 
-// Adds both levels to elements of four bytes, which hold the base, in one pass, or (trailing is
-// null) the leading one, with zero for the trailing halves.
+// Adds both levels to a base of elements of four bytes, in one pass, or (trailing is null) the
+// leading one, with zero for the trailing halves; `elements` may be the base.
 void AddBothToBase(Cpu cpu, const uint16_t* leading, const uint16_t* trailing, bool is_float,
-                   size_t n, uint8_t* elements);
+                   size_t n, const uint8_t* base, uint8_t* elements);
 
 // Which contexts groups have: [0, plain) those without the flag, [plain, plain + flagged) those
 // with it. If `still`, flagged groups hold nothing but `still_symbol`.

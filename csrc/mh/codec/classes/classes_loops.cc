@@ -13,12 +13,12 @@ namespace mh::classes {
     Differences(elements, base, width, offset, is_float, n, differences);                       \
   }                                                                                             \
   target void AddToBase##suffix(const uint16_t* differences, bool is_float, size_t n,           \
-                                uint8_t* elements) {                                            \
-    AddToBase(differences, is_float, n, elements);                                              \
+                                const uint8_t* base, uint8_t* elements) {                       \
+    AddToBase(differences, is_float, n, base, elements);                                        \
   }                                                                                             \
   target void AddBoth##suffix(const uint16_t* leading, const uint16_t* trailing, bool is_float, \
-                              size_t n, uint8_t* elements) {                                    \
-    AddBoth(leading, trailing, is_float, n, elements);                                          \
+                              size_t n, const uint8_t* base, uint8_t* elements) {               \
+    AddBoth(leading, trailing, is_float, n, base, elements);                                    \
   }
 
 #define MH_CLASSES_DEFINE_RAW(suffix, target)                                                    \

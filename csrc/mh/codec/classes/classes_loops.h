@@ -72,27 +72,29 @@ MH_LOOP void Differences(const uint8_t* elements, const uint8_t* base, int width
 }
 
 template <bool kFloat>
-MH_LOOP void AddToBaseOf(const uint16_t* differences, size_t n, uint8_t* elements) {
+MH_LOOP void AddToBaseOf(const uint16_t* differences, size_t n, const uint8_t* base,
+                         uint8_t* elements) {
   for (size_t i = 0; i < n; i++) {
-    const auto b = Load<uint16_t>(elements + 2 * i);
+    const auto b = Load<uint16_t>(base + 2 * i);
     const uint16_t d = Flip(differences[i], kFloat && b >> 15 != 0);
     Store(elements + 2 * i, Unordered(static_cast<uint16_t>(Ordered(b, kFloat) + d), kFloat));
   }
 }
 
-MH_LOOP void AddToBase(const uint16_t* differences, bool is_float, size_t n, uint8_t* elements) {
+MH_LOOP void AddToBase(const uint16_t* differences, bool is_float, size_t n, const uint8_t* base,
+                       uint8_t* elements) {
   if (is_float) {
-    AddToBaseOf<true>(differences, n, elements);
+    AddToBaseOf<true>(differences, n, base, elements);
   } else {
-    AddToBaseOf<false>(differences, n, elements);
+    AddToBaseOf<false>(differences, n, base, elements);
   }
 }
 
 template <bool kFloat, bool kTrailing>
 MH_LOOP void AddBothOf(const uint16_t* leading, const uint16_t* trailing, size_t n,
-                       uint8_t* elements) {
+                       const uint8_t* base, uint8_t* elements) {
   for (size_t i = 0; i < n; i++) {
-    const auto b = Load<uint32_t>(elements + 4 * i);
+    const auto b = Load<uint32_t>(base + 4 * i);
     // All ones where the base is negative: (d ^ mask) - mask negates.
     const uint32_t mask = kFloat ? 0 - (b >> 31) : 0;
     const uint32_t m = Ordered(b, kFloat);
@@ -105,11 +107,13 @@ MH_LOOP void AddBothOf(const uint16_t* leading, const uint16_t* trailing, size_t
 }
 
 MH_LOOP void AddBoth(const uint16_t* leading, const uint16_t* trailing, bool is_float, size_t n,
-                     uint8_t* elements) {
-  if (is_float && trailing != nullptr) AddBothOf<true, true>(leading, trailing, n, elements);
-  if (is_float && trailing == nullptr) AddBothOf<true, false>(leading, trailing, n, elements);
-  if (!is_float && trailing != nullptr) AddBothOf<false, true>(leading, trailing, n, elements);
-  if (!is_float && trailing == nullptr) AddBothOf<false, false>(leading, trailing, n, elements);
+                     const uint8_t* base, uint8_t* elements) {
+  if (is_float && trailing != nullptr) AddBothOf<true, true>(leading, trailing, n, base, elements);
+  if (is_float && trailing == nullptr) AddBothOf<true, false>(leading, trailing, n, base, elements);
+  if (!is_float && trailing != nullptr)
+    AddBothOf<false, true>(leading, trailing, n, base, elements);
+  if (!is_float && trailing == nullptr)
+    AddBothOf<false, false>(leading, trailing, n, base, elements);
 }
 
 inline uint32_t MagnitudeOf(uint16_t difference) {

@@ -9,9 +9,10 @@
   void Exponents##suffix(const uint8_t* base, int width, size_t n, uint8_t* exponents);            \
   void Differences##suffix(const uint8_t* elements, const uint8_t* base, int width, int offset,    \
                            bool is_float, size_t n, uint16_t* differences);                        \
-  void AddToBase##suffix(const uint16_t* differences, bool is_float, size_t n, uint8_t* elements); \
+  void AddToBase##suffix(const uint16_t* differences, bool is_float, size_t n,                     \
+                         const uint8_t* base, uint8_t* elements);                                  \
   void AddBoth##suffix(const uint16_t* leading, const uint16_t* trailing, bool is_float, size_t n, \
-                       uint8_t* elements);                                                         \
+                       const uint8_t* base, uint8_t* elements);                                    \
   size_t WriteRaw##suffix(const uint16_t* differences, const uint8_t* symbols,                     \
                           const ClassSymbols& table, size_t n, uint8_t* out);                      \
   uint64_t ReadRaw##suffix(const uint8_t* raw, uint64_t raw_bits, const uint8_t* symbols,          \

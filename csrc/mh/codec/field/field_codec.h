@@ -12,7 +12,7 @@ namespace mh {
 struct FieldOptions {
   FieldShape shape;
   bool fine = false;     // rANS with 12-bit frequencies instead of lanes with 8-bit ones.
-  bool sampled = false;  // Count one group of values in four only.
+  bool sampled = false;  // Count some groups of values only.
   // Exponents relative to the largest of each 64 elements, and none where all are zero.
   bool grouped = false;
 };

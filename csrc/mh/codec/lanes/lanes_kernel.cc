@@ -62,9 +62,9 @@ struct Turn {
   }
 };
 
-// The stream as far as it is not read. Vector code reads whole rows ahead: near the end the rest moves
-// to memory that goes on, so that the last rows need no slower code. (Of a stream that hardly takes
-// bits the last bytes are thousands of rows.)
+// The stream as far as it is not read. Vector code reads whole rows ahead: near the end the rest
+// moves to memory that goes on, so that the last rows need no slower code. (Of a stream that hardly
+// takes bits the last bytes are thousands of rows.)
 class Stream {
  public:
   Stream(const uint8_t* in, const uint8_t* end) : in_(in), end_(end), limit_(end) {}
@@ -95,9 +95,8 @@ class Stream {
                   uint8_t* symbols) {
     const size_t before = *left;
 #ifdef MH_X86
-    in_ = cpu == Cpu::kAvx512
-              ? DecodeRowsAvx512(table, states, groups, left, in_, limit_, symbols)
-              : DecodeRowsAvx2(table, states, groups, left, in_, limit_, symbols);
+    in_ = cpu == Cpu::kAvx512 ? DecodeRowsAvx512(table, states, groups, left, in_, limit_, symbols)
+                              : DecodeRowsAvx2(table, states, groups, left, in_, limit_, symbols);
 #else
     (void)cpu, (void)table, (void)states, (void)groups;
 #endif
