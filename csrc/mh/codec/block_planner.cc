@@ -19,6 +19,8 @@ constexpr double kDeltaGain = 1.0 / 64;
 constexpr size_t kFarElementsMax = size_t{1} << 20;
 // Of estimates by entropy, in bits an element: what lies so near the best is tried.
 constexpr double kEstimateDoubt = 0.1;
+// What a search for repeats in every plane must save, for it takes four times as long.
+constexpr double kSearchGain = 0.005;
 constexpr size_t kRuns = 4, kRunElements = size_t{1} << 14;
 
 struct Place {
@@ -105,7 +107,8 @@ class Planner {
 // Rows that come again are worth a search in every plane. LZ4 on the elements as they are finds
 // them; groups that are all zero do not count, for they cost nothing anyway.
 void Planner::LookForRepeats() {
-  uint8_t* const kept = scratch_->delta.data();
+  std::vector<uint8_t> packed(runs_.size());
+  uint8_t* const kept = out_.data();
   size_t size = 0;
   const size_t step = 64 * Width();
   for (size_t i = 0; i < runs_.size(); i += step) {
@@ -116,9 +119,9 @@ void Planner::LookForRepeats() {
     size += count;
   }
   if (size < 64) return;
-  const size_t packed = Lz4Compress(&scratch_->state, {kept, size},
-                                    {scratch_->payload.data(), size - 1}, /*fast=*/false);
-  plan_.hints.repeats = packed > 0 && packed < size - size / 32;
+  const size_t written = Lz4Compress(&scratch_->state, {kept, size}, {packed.data(), size - 1},
+                                     /*fast=*/false);
+  plan_.hints.repeats = written > 0 && written < size - size / 32;
 }
 
 // Looks for runs of bytes that come again anywhere in the whole, at places that the content
@@ -226,9 +229,17 @@ void Planner::PlanAlone() {
   // Planes are slow to try; where they hold neither repeats nor fewer bits there is no need to.
   const double field_bits = 8.0 * static_cast<double>(best) / static_cast<double>(RunElements());
   if (!has_field || plan_.hints.repeats || plan_.palette || rules_.always_repeats ||
-      PlanesBits() < field_bits) {
+      plan_.field_options.grouped || PlanesBits() < field_bits) {
     plan_.field = false;
-    const size_t planes = AloneBytes();
+    size_t planes = AloneBytes();
+    if (rules_.rans && !plan_.hints.repeats) {
+      // Exponents that follow those of the row before are no repeats to LZ4, but to zstd.
+      plan_.hints.repeats = true;
+      const size_t searched = AloneBytes();
+      plan_.hints.repeats = static_cast<double>(searched) <
+                            static_cast<double>(std::min(best, planes)) * (1 - kSearchGain);
+      if (plan_.hints.repeats) planes = searched;
+    }
     const double favoured = static_cast<double>(planes) * (1 + rules_.field_favour);
     // Repeats far apart show in planes only, and not in samples.
     plan_.field = has_field && !plan_.far_repeats && static_cast<double>(best) <= favoured;
@@ -302,8 +313,12 @@ Status Planner::PlanDelta(size_t base_cost) {
   MH_RETURN_IF_ERROR(EncodeBlock(scratch_, type_, rules_, plan_, sample_, base_.data(),
                                  /*check=*/false, {out_.data(), sample_.size()}, cells));
   for (size_t s = 0; s < Width(); s++) size += cells[s].stored_bytes;
+  // The same elements alone, since runs from other places may compress otherwise.
+  size_t alone_size = 0;
+  EncodeAlone(scratch_, type_, rules_, plan_, sample_, {out_.data(), sample_.size()}, cells);
+  for (size_t s = 0; s < Width(); s++) alone_size += cells[s].stored_bytes;
   const double share = static_cast<double>(elements_.size() / Width()) / static_cast<double>(n_);
-  const double alone = plan_.alone_bytes * static_cast<double>(n_) * share;
+  const double alone = static_cast<double>(alone_size) * share;
   const double delta = static_cast<double>(size) * share + static_cast<double>(base_cost);
   plan_.delta = delta < alone - alone * kDeltaGain;
   return Status::Ok();

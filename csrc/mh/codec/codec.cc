@@ -123,10 +123,11 @@ void EncodeCell(CodecState* state, Cpu cpu, const PresetRules& rules, CellHints 
   }
   // LZ4 finds repeats at ten times the speed of zstd, so it tells whether zstd is worth a try;
   // where there is no other order-0 coder, zstd is one.
-  bool try_zstd = small || rules.always_repeats || (skewed && !rules.rans);
+  bool try_zstd = small || rules.always_repeats || (skewed && (!rules.rans || hints.repeats));
   if (small || hints.repeats || rules.always_repeats || skewed) {
     const size_t limit = std::min(n - 1, scratch.size());
-    const size_t size = Lz4Compress(state, data, scratch.first(limit), /*fast=*/!skewed);
+    const size_t size =
+        Lz4Compress(state, data, scratch.first(limit), /*fast=*/!skewed && !hints.repeats);
     // Saves something by repeats alone, whatever the order-0 coder saves.
     try_zstd = try_zstd || (size > 0 && size < n - n / 32);
     Take(&best, size, CodecId::kLz4, scratch, out);

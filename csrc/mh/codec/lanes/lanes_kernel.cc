@@ -170,6 +170,10 @@ bool DecodeLanes(Cpu cpu, std::span<const LaneRun> runs, int groups, std::span<c
   const uint8_t* in = data.data();
   for (int group = 0; group < groups; group++, in += kLaneStateBytes) {
     std::memcpy(states[group].x, in, kLaneStateBytes);
+    // No encoder leaves a state below 256, and from there a row would not lead back to it.
+    bool low = false;
+    for (const uint16_t x : states[group].x) low |= x < 256;
+    if (low) return false;
   }
   lanes::Stream stream(in, data.data() + data.size());
   size_t coded = 0;

@@ -169,6 +169,10 @@ bool DecodeRans(Cpu cpu, std::span<const RansRun> runs, std::span<const uint8_t>
   if (data.size() < kRansStateBytes) return false;
   alignas(32) uint32_t x[kRansLanes];
   std::memcpy(x, data.data(), kRansStateBytes);
+  // No encoder leaves a state below its lowest, and from there a row would not lead back to it.
+  bool low = false;
+  for (const uint32_t state : x) low |= state < kLow;
+  if (low) return false;
   const uint8_t* in = data.data() + kRansStateBytes;
   const uint8_t* end = data.data() + data.size();
   for (const RansRun& run : runs) {
