@@ -8,8 +8,8 @@ from pathlib import Path
 from modelhub.cli.context import Context
 from modelhub.cli.output import Output
 from modelhub.cli.threads import add_threads, check_threads
-from modelhub.dlv.compress import Compressed, compress, compress_targets
 from modelhub.codec.presets import PRESETS
+from modelhub.dlv.compress import Compressed, compress, compress_targets
 from modelhub.report import human
 
 __all__ = ["configure", "run"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelhub import containers
+from modelhub.codec.presets import PRESETS
 from modelhub.containers.model import Parsed
 from modelhub.dlv import targets
 from modelhub.dlv.progress import Progress, counter
@@ -15,7 +16,6 @@ from modelhub.fs import files
 from modelhub.fs.files import InputFile
 from modelhub.pas import compressor
 from modelhub.pas.compressed import SUFFIX
-from modelhub.codec.presets import PRESETS
 
 __all__ = ["Compressed", "compress", "compress_targets"]
 

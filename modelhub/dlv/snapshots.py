@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from modelhub import ids
+from modelhub.codec.presets import can_be_base
 from modelhub.containers.memory import ArrayFile
 from modelhub.containers.model import Parsed
 from modelhub.dlv.sources import Source
@@ -16,6 +17,7 @@ from modelhub.pas import tree as trees
 from modelhub.pas.ingest import Ingested, Progress, ingest, stored_tensors
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
+from modelhub.tensors.arrays import TensorSpec
 
 __all__ = ["Bases", "StoredSnapshot", "store_file", "store_snapshot"]
 
@@ -29,11 +31,16 @@ class Bases:
             self._by_name = {t.name: tree.storages[t.storage] for t in tree.tensors}
 
     def find(self, name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
-        """Return the object to try a delta against: same name, dtype and shape."""
+        """Return the object to try a delta against: of the same name, and comparable.
+
+        Another shape will do (a grown vocabulary, another last layer), and so will the same values
+        at another precision.
+        """
         found = self._by_name.get(name)
-        if found is None or found.dtype != dtype or found.shape != shape:
+        if found is None:
             return None
-        return found.id
+        base, own = TensorSpec(found.dtype, found.shape), TensorSpec(dtype, shape)
+        return found.id if base.count and can_be_base(base, own) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,18 @@ from typing import Protocol, Self
 import numpy as np
 
 from modelhub import _core, ids
+from modelhub.codec.presets import base_as
 from modelhub.errors import ModelHubError
 from modelhub.fs import files, seam
 from modelhub.pas.store import PackPaths, Place, Store
-from modelhub.tensors.dtypes import by_name
+from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.dtypes import by_code, by_name
 
 __all__ = ["Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
+
 
 @dataclass(slots=True)
 class Tally:
@@ -115,7 +118,7 @@ class Session:
         """Store a tensor's raw bytes (uint8, contiguous) unless it is stored already.
 
         Args:
-            base: An object of the same dtype and shape to try a delta against.
+            base: An object to try a delta against, for which `can_be_base` holds.
         """
         if self.known(object_id):
             self.tally.known += 1
@@ -123,6 +126,7 @@ class Session:
         kind = by_name(dtype)
         # Before the writer is asked for: reading a base may close the pack in hand.
         decoded = self._base(base)
+        as_own = None if decoded is None else base_as(decoded[1], TensorSpec(dtype, shape))
         stored, is_delta = self._open().add(
             object_id,
             ids.TENSOR,
@@ -131,7 +135,8 @@ class Session:
             kind.kind,
             shape,
             data,
-            base=decoded,
+            base=None if decoded is None else decoded[0],
+            base_as=as_own,
             threads=self.store.threads,
         )
         self._keep(object_id, stored)
@@ -141,7 +146,7 @@ class Session:
         else:
             self.tally.whole += 1
 
-    def _base(self, base: bytes | None) -> tuple[bytes, int, np.ndarray] | None:
+    def _base(self, base: bytes | None) -> tuple[tuple[bytes, int, np.ndarray], TensorSpec] | None:
         """Decode a base; one that is too deep gives way to the root of its chain.
 
         A chain's root is a base of depth 0, and in fine-tuning it is nearly as close as its newest
@@ -151,11 +156,12 @@ class Session:
             return None
         if base in self._pending:
             self.seal()
-        depth = self.store.entry(base).depth
-        if depth >= self._depth_max:
+        entry = self.store.entry(base)
+        if entry.depth >= self._depth_max:
             reader, index = self.store.chain(base)[-1]
-            base, depth = reader.entry(index).id, 0
-        return base, depth, self.store.read(base).data
+            entry = reader.entry(index)
+        spec = TensorSpec(by_code(entry.dtype_code).name, entry.shape)
+        return (entry.id, entry.depth, self.store.read(entry.id).data), spec
 
     def add_object(self, kind: int, data: bytes | memoryview | np.ndarray) -> bytes:
         """Store opaque bytes of a kind of `ids` and return their id."""
