@@ -44,6 +44,7 @@ class Encoder {
   EncodedEntry& entry_;
   BlockPlan plan_;
   const uint8_t* base_ = nullptr;  // As the entry's own type and shape.
+  bool mapped_ = false;            // Whether it had another one.
 };
 
 // Sets base_, mapping the base if its shape or type differ.
@@ -55,7 +56,8 @@ Status Encoder::PrepareBase() {
                   "another object of depth below " + std::to_string(kDepthMax));
   }
   const bool same = input_.conversion == Conversion::kNone && base.shape == head.shape &&
-                    base.data.size() == input_.data.size();
+                    base.data.size() == input_.data.size() && base.dtype_code == head.dtype_code &&
+                    base.type.width == head.type.width && base.type.kind == head.type.kind;
   if (same) {
     base_ = base.data.data();
     return Status::Ok();
@@ -70,6 +72,7 @@ Status Encoder::PrepareBase() {
   MH_RETURN_IF_ERROR(
       MapBase(mapped, mapped.mapped, base.data, {entry_.predicted.data(), input_.data.size()}));
   head.mapped = mapped.mapped;
+  mapped_ = true;
   base_ = entry_.predicted.data();
   return Status::Ok();
 }
@@ -144,7 +147,7 @@ Status Encoder::Run() {
     MH_RETURN_IF_ERROR(ReserveBlocks());
     // What naming a base adds to the head.
     Head delta = head;
-    delta.scheme = head.mapped.raw_bytes > 0 ? Scheme::kMapped : Scheme::kDelta;
+    delta.scheme = mapped_ ? Scheme::kMapped : Scheme::kDelta;
     MH_RETURN_IF_ERROR(PlanBlocks(scratch_[0].get(), head.type, rules_, input_.data, base_,
                                   2 * (HeadBytes(delta) - HeadBytes(head)), &plan_));
     if (plan_.delta) {
