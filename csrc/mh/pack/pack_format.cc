@@ -244,7 +244,9 @@ Result<std::vector<Cell>> ParseCells(const Head& head, Bytes data) {
     }
     // A block says that it stands alone in its first cell, a level that it is an exclusive or.
     const bool level = head.is_delta() && segment % leading == 0;
-    if (p[7] > (level ? kFormMax : 0) || (p[7] == 1 && segment != 0)) {
+    const bool excludes = p[7] == static_cast<uint8_t>(Form::kXor);
+    if (p[7] > (level ? kFormMax : 0) || (p[7] == 1 && segment != 0) ||
+        (excludes && cell.codec == CodecId::kClasses)) {
       return Corruption("form " + Text(p[7]), "one of that place").Within(where);
     }
     cell.form = static_cast<Form>(p[7]);

@@ -465,7 +465,9 @@ bool DecodeField(Cpu cpu, FieldScratch* scratch, Bytes payload, size_t n, FieldB
   std::memset(escape_high, 0, escaped);
   if (high > 0) UnpackBits(cpu, apart + escaped, escaped, high, 0, escape_high);
   for (size_t i = 0; i < escaped; i++) {
-    const uint32_t bits = BitsOf(static_cast<uint32_t>(escape_high[i]) << 8 | apart[i], shape);
+    const uint32_t value = static_cast<uint32_t>(escape_high[i]) << 8 | apart[i];
+    if (value >> shape.bits() != 0) return false;
+    const uint32_t bits = BitsOf(value, shape);
     escape_low[i] = static_cast<uint8_t>(bits);
     escape_high[i] = static_cast<uint8_t>(bits >> 8);
   }
