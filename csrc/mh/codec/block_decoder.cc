@@ -146,8 +146,11 @@ Status BlockDecoder::Field() {
   }
   if (kept_ > 2) MH_RETURN_IF_ERROR(Planes(2, kept_));
   const bool narrow = type_.width == 2;
-  auto* const leading = reinterpret_cast<uint16_t*>(narrow ? elements_ : scratch_.delta.data());
+  // Outputs may begin at odd addresses, halves may not.
+  const bool in_place = narrow && reinterpret_cast<uintptr_t>(elements_) % 2 == 0;
+  auto* const leading = reinterpret_cast<uint16_t*>(in_place ? elements_ : scratch_.delta.data());
   if (!MergeFieldBlock(cpu_, block, rest, packed, n_, leading)) return Damaged(CodecId::kField);
+  if (narrow && !in_place) std::memcpy(elements_, leading, 2 * n_);
   if (!narrow) {
     for (int s = std::max(kept_, 2); s < 4; s++) {
       std::memset(planes + static_cast<size_t>(s) * n_, 0, n_);
