@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <xxhash.h>
 
 #include <atomic>
 #include <set>
@@ -7,6 +8,7 @@
 #include "mh/base/endian.h"
 #include "mh/base/file.h"
 #include "mh/base/parallel.h"
+#include "mh/base/stream_copy.h"
 #include "tests/cpp/test_util.h"
 
 namespace {
@@ -21,6 +23,20 @@ std::string Sha256Hex(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("a copy past the caches is a copy, alike at every level and address") {
+  for (const size_t size : {0, 1, 4095, 4096, 4097, 10'000, 65'536}) {
+    for (const size_t skew : {0, 1, 32, 63}) {
+      const mh_test::Bytes8 from(mh_test::Noise(size, 1), skew / 2);
+      for (const mh::Cpu level : mh_test::Levels()) {
+        CAPTURE(mh_test::NameOf(level));
+        mh_test::Bytes8 to(size, skew);
+        mh::StreamCopy(level, from.data(), size, to.data());
+        CHECK(to == from);
+      }
+    }
+  }
+}
+
 TEST_CASE("SHA-256 gives the digests of FIPS 180-4's examples") {
   CHECK(Sha256Hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(Sha256Hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -30,7 +46,21 @@ TEST_CASE("SHA-256 gives the digests of FIPS 180-4's examples") {
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-TEST_CASE("XXH3-64 is the published one") { CHECK(mh::Checksum("", 0) == 0x2d06800538d394c2u); }
+TEST_CASE("XXH3-64 is the published one, of every length, at every address and level") {
+  CHECK(mh::Checksum("", 0) == 0x2d06800538d394c2u);
+  const mh_test::Data data = mh_test::Noise(300'000, 1);
+  for (size_t size = 0; size < data.size(); size += size < 2100 ? 1 : 9973) {
+    const uint64_t expected = XXH3_64bits(data.data(), size);
+    for (const size_t skew : {0, 1, 32}) {
+      const mh_test::Bytes8 memory(std::span<const uint8_t>(data).first(size), skew);
+      for (const mh::Cpu level : mh_test::Levels()) {
+        const mh_test::UseCpu use(level);
+        if (mh::Checksum(memory.data(), size) == expected) continue;
+        FAIL(size << " bytes at " << skew << ", " << mh_test::NameOf(level));
+      }
+    }
+  }
+}
 
 TEST_CASE("sums and products that do not fit say so") {
   uint64_t out = 0;
