@@ -16,6 +16,9 @@ struct ClassBounds {
   uint8_t bound[kClassContextsMax];
 };
 
+// A group is flagged by popular values if at least so many of its 64 are.
+inline constexpr int kClassFlagMin = 48;
+
 // What is chosen once per level of a tensor, from a sample of blocks.
 struct ClassPlan {
   bool fine = false;  // rANS with 12-bit frequencies instead of lanes with 8-bit ones.
@@ -39,15 +42,12 @@ struct ClassScratch {
 // Collects samples of one level and chooses its plan.
 class ClassPlanner {
  public:
-  // Memory is allocated here; ok() says whether it sufficed.
-  ClassPlanner();
-  bool ok() const;
   void Add(const uint16_t* differences, const uint8_t* contexts, size_t n);
   // `fine` allows up to 256 symbols.
   void Choose(bool fine, int top, ClassPlan* plan) const;
 
  private:
-  friend struct ClassPlannerParts;
+  void ChoosePopular(ClassPlan* plan) const;
   std::vector<uint16_t> differences_;
   std::vector<uint8_t> contexts_;
 };

@@ -14,10 +14,12 @@ constexpr int kExponents = 256;
 // Contexts that a table each is worth. 12 and 6 save 0.1 points more of a fine-tune, and each
 // context is a pass over the symbols.
 constexpr int kPlainContexts = 8, kFlaggedContexts = 4;
-// A group is flagged if at least so many of its 64 values are popular ones.
-constexpr int kFlagMin = 48;
-// Or, where more than one in so many is all zero, those groups: they then cost and take nothing.
+// Where more than one in so many is all zero, those groups are flagged instead: they then cost and
+// take nothing.
 constexpr size_t kStillOneIn = 20;
+// Rarer values, or fewer in the sample, are not worth a slot.
+constexpr uint64_t kPopularOneIn = 1500;
+constexpr uint32_t kPopularMin = 4;
 
 struct Histogram {
   uint32_t count[kClassSymbolsMax] = {};
@@ -89,9 +91,6 @@ ClassBounds JoinContexts(const std::vector<Histogram>& by_exponent, int symbols,
 
 }  // namespace
 
-ClassPlanner::ClassPlanner() = default;
-bool ClassPlanner::ok() const { return true; }
-
 void ClassPlanner::Add(const uint16_t* differences, const uint8_t* contexts, size_t n) {
   differences_.insert(differences_.end(), differences, differences + n);
   contexts_.insert(contexts_.end(), contexts, contexts + n);
@@ -102,9 +101,7 @@ void ClassPlanner::Add(const uint16_t* differences, const uint8_t* contexts, siz
   }
 }
 
-void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
-  plan->fine = fine;
-  plan->top = top;
+void ClassPlanner::ChoosePopular(ClassPlan* plan) const {
   const size_t n = differences_.size();
   std::vector<uint32_t> counts(65536);
   for (const uint16_t d : differences_) counts[d]++;
@@ -115,7 +112,7 @@ void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
   };
   std::vector<Value> values;
   for (uint32_t v = 0; v < 65536; v++) {
-    if (uint64_t{counts[v]} * 1500 < n || counts[v] < 4) continue;
+    if (uint64_t{counts[v]} * kPopularOneIn < n || counts[v] < kPopularMin) continue;
     const auto d = static_cast<int16_t>(v);
     const auto magnitude = static_cast<uint32_t>(d < 0 ? -static_cast<int32_t>(d) : d);
     const int length = v == 0 ? 16 : std::bit_width(magnitude);
@@ -128,57 +125,52 @@ void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
   std::sort(values.begin(), values.end(), [](const Value& a, const Value& b) {
     return a.value == 0 || (b.value != 0 && a.gain > b.gain);
   });
-  const int room = (fine ? kClassSymbolsMax : kLaneSymbolsMax) - ClassCount(top);
+  const int room = (plan->fine ? kClassSymbolsMax : kLaneSymbolsMax) - ClassCount(plan->top);
   plan->popular_count = std::min<int>(room, static_cast<int>(values.size()));
   for (int i = 0; i < plan->popular_count; i++) {
     plan->popular[i] = values[static_cast<size_t>(i)].value;
   }
+}
+
+void ClassPlanner::Choose(bool fine, int top, ClassPlan* plan) const {
+  plan->fine = fine;
+  plan->top = top;
+  ChoosePopular(plan);
   ClassScratch scratch;
   scratch.symbol_of.Reserve(65536);
   PrepareClasses(*plan, &scratch);
   const uint8_t* symbol_of = scratch.symbol_of.data();
-  const int symbols = plan->popular_count + ClassCount(top);
-  std::vector<Histogram> by_exponent[3] = {std::vector<Histogram>(kExponents),
-                                           std::vector<Histogram>(kExponents),
-                                           std::vector<Histogram>(kExponents)};
-  size_t still = 0, popular_groups = 0;
-  for (size_t begin = 0; begin < n; begin += kClassGroup) {
-    still += std::all_of(differences_.begin() + static_cast<ptrdiff_t>(begin),
-                         differences_.begin() + static_cast<ptrdiff_t>(begin + kClassGroup),
-                         [](uint16_t d) { return d == 0; });
-    int popular = 0;
-    for (size_t i = begin; i < begin + kClassGroup; i++) {
-      popular += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
-    }
-    popular_groups += popular >= kFlagMin ? 1 : 0;
-  }
-  plan->still = still * kStillOneIn > n / kClassGroup && still * 2 > popular_groups;
-  size_t flagged = 0;
-  for (size_t begin = 0; begin < n; begin += kClassGroup) {
-    int popular = 0, zeros = 0;
-    for (size_t i = begin; i < begin + kClassGroup; i++) {
-      popular += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
+  // Of each group: whether all is zero, whether most is popular.
+  const size_t groups = differences_.size() / kClassGroup;
+  std::vector<bool> still(groups), popular(groups);
+  size_t still_groups = 0, popular_groups = 0;
+  for (size_t g = 0; g < groups; g++) {
+    int zeros = 0, known = 0;
+    for (size_t i = g * kClassGroup; i < (g + 1) * kClassGroup; i++) {
       zeros += differences_[i] == 0 ? 1 : 0;
+      known += symbol_of[differences_[i]] < plan->popular_count ? 1 : 0;
     }
-    const bool flag_it = plan->still ? zeros == static_cast<int>(kClassGroup) : popular >= kFlagMin;
-    const size_t flag = flag_it ? 1 : 0;
-    flagged += flag;
-    for (size_t i = begin; i < begin + kClassGroup; i++) {
-      for (const size_t which : {flag, size_t{2}}) {
-        Histogram& h = by_exponent[which][contexts_[i]];
-        h.count[symbol_of[differences_[i]]]++;
-        h.total++;
-      }
+    still[g] = zeros == static_cast<int>(kClassGroup);
+    popular[g] = known >= kClassFlagMin;
+    still_groups += still[g];
+    popular_groups += popular[g];
+  }
+  plan->still = still_groups * kStillOneIn > groups && still_groups * 2 > popular_groups;
+  plan->flagged = plan->still || (popular_groups > 0 && popular_groups < groups);
+  std::vector<Histogram> by_exponent[2] = {std::vector<Histogram>(kExponents),
+                                           std::vector<Histogram>(kExponents)};
+  for (size_t g = 0; g < groups; g++) {
+    const bool flag = plan->flagged && (plan->still ? still[g] : popular[g]);
+    for (size_t i = g * kClassGroup; i < (g + 1) * kClassGroup; i++) {
+      Histogram& h = by_exponent[flag ? 1 : 0][contexts_[i]];
+      h.count[symbol_of[differences_[i]]]++;
+      h.total++;
     }
   }
-  plan->flagged = flagged > 0 && (plan->still || flagged < n / kClassGroup);
-  if (plan->flagged) {
-    plan->bounds[0] = JoinContexts(by_exponent[0], symbols, kPlainContexts);
-    plan->bounds[1] = JoinContexts(by_exponent[1], symbols, kFlaggedContexts);
-  } else {
-    plan->bounds[0] = JoinContexts(by_exponent[2], symbols, kPlainContexts);
-    plan->bounds[1] = ClassBounds();
-  }
+  const int symbols = plan->popular_count + ClassCount(top);
+  plan->bounds[0] = JoinContexts(by_exponent[0], symbols, kPlainContexts);
+  plan->bounds[1] =
+      plan->flagged ? JoinContexts(by_exponent[1], symbols, kFlaggedContexts) : ClassBounds();
 }
 
 void PrepareClasses(const ClassPlan& plan, ClassScratch* scratch) {
