@@ -18,6 +18,14 @@ from hypothesis import strategies as st
 from modelhub import _core
 from modelhub.errors import BadInputError, CorruptionError, ModelHubError, UsageError
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "pack-v1" / "good"
+SAMPLE = {
+    "planes": "bits,rans,lz4,zstd,constant,empty,zero-dim,nan",
+    "palette": "packed,two",
+    "dense": "dense bfloat16,dense bfloat16 delta",
+    "mapped": "base,flat,from float16,to float16",
+    "forms": "words,xor",
+}
 FEW = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -35,19 +43,13 @@ def only_refusals() -> Iterator[None]:
 
 @pytest.fixture
 def sample(lab: Any) -> _core.PackReader:
-    """A pack with every codec, a delta, an empty and a zero-dim entry."""
-    rng = np.random.default_rng(5)
-    noise = rng.integers(0, 256, 6000, np.uint8)
-    close = noise.copy()
-    close[::50] += 1
+    """A pack with every codec and form, deltas of both kinds, an empty and a zero-dim entry."""
     path = lab.path()
     with _core.PackWriter(str(path)) as writer:
-        writer.add(b"0" * 32, 1, 12, 4, 2, (1500,), noise)
-        writer.add(b"1" * 32, 1, 12, 4, 2, (1500,), close, base=(b"0" * 32, 0, noise))
-        writer.add(b"2" * 32, 2, 1, 1, 0, (6000,), np.resize(noise[:997], 6000))
-        writer.add(b"3" * 32, 1, 12, 4, 2, (0, 3), b"")
-        writer.add(b"4" * 32, 1, 13, 8, 2, (), bytes(range(8)))
-        writer.add(b"5" * 32, 2, 1, 1, 0, (600,), rng.integers(0, 3, 600).astype(np.uint8))
+        for name, titles in SAMPLE.items():
+            with _core.PackReader(str(GOLDEN / f"{name}.pack")) as golden:
+                for title in titles.split(","):
+                    writer.copy(golden, golden.find(lab.object_id(title)))
         writer.finish()
     return _core.PackReader(str(path))
 
@@ -61,14 +63,16 @@ def read_all(lab: Any, path: Path) -> list[bytes]:
 
 def test_sample_has_every_codec(sample: _core.PackReader) -> None:
     seen = {name for i in range(sample.count) for name in sample.codecs(i)}
-    assert seen == {"constant", "raw", "lz4", "zstd"}
-    assert sample.entry(1).base == b"0" * 32
+    assert seen == {
+        "constant", "raw", "lz4", "zstd", "rans", "bits", "field", "classes", "palette", "joined",
+    }  # fmt: skip
+    assert any(sample.entry(i).is_mapped for i in range(sample.count))
 
 
 def test_every_truncation_is_refused(lab: Any, sample: _core.PackReader) -> None:
     data = Path(sample.path).read_bytes()
     path = lab.path()
-    for size in [*range(0, len(data), 97), *range(len(data) - 50, len(data))]:
+    for size in [*range(0, len(data), 397), *range(len(data) - 50, len(data))]:
         path.write_bytes(data[:size])
         with pytest.raises(CorruptionError) as caught:
             _core.PackReader(str(path))
@@ -80,7 +84,7 @@ def test_every_flipped_byte_shows(lab: Any, sample: _core.PackReader) -> None:
     data = Path(sample.path).read_bytes()
     path = lab.path()
     rng = np.random.default_rng(6)
-    for at in [*range(0, len(data), 41), *range(len(data) - 48, len(data))]:
+    for at in [*range(0, len(data), 101), *range(len(data) - 48, len(data))]:
         damaged = bytearray(data)
         damaged[at] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
@@ -95,15 +99,16 @@ def test_damage_names_entry_segment_and_block(lab: Any) -> None:
     reader = lab.pack(array, width=2)
     data = bytearray(Path(reader.path).read_bytes())
     entry = reader.entry(0)
-    # Block 2 of segment 1: noise is stored raw, so places are known.
-    data[entry.offset + entry.record_bytes + 200_000 + 2 * 65536 + 5] ^= 64
+    # Block 1 of segment 1: noise is stored raw, so places are known.
+    block = entry.block_elements
+    assert block < 200_000
+    data[entry.offset + entry.record_bytes + 200_000 + block + 5] ^= 64
     Path(reader.path).write_bytes(data)
     for call in (lambda: reader.verify(0), lambda: lab.read(reader, 0, threads=2)):
         with pytest.raises(CorruptionError) as caught:
             call()
-        assert f"({entry.id.hex()}), segment 1, block 2" in caught.value.where
-    good = lab.read(reader, 0, row_begin=0, row_end=131072)
-    assert good == array[:131072].tobytes()
+        assert f"({entry.id.hex()}), segment 1, block 1" in caught.value.where
+    assert lab.read(reader, 0, row_begin=0, row_end=block) == array[:block].tobytes()
     assert lab.read(reader, 0, planes=1)
 
 
@@ -174,13 +179,28 @@ def test_newer_version(lab: Any, sample: _core.PackReader) -> None:
 def test_file_cut_while_open(lab: Any, sample: _core.PackReader) -> None:
     os.truncate(sample.path, 200)
     with pytest.raises(CorruptionError):
-        lab.read(sample, 2)
+        lab.read(sample, 1)
 
 
-def test_chains_that_do_not_fit(lab: Any, sample: _core.PackReader) -> None:
+@pytest.fixture
+def chained(lab: Any) -> _core.PackReader:
+    """A tensor, a delta on it, and a third thing."""
+    array = np.random.default_rng(5).normal(0, 1, 1500).astype(np.float32)
+    path = lab.path()
+    with _core.PackWriter(str(path)) as writer:
+        writer.add(b"0" * 32, 1, 12, 4, 2, (1500,), array)
+        writer.add(b"1" * 32, 1, 12, 4, 2, (1500,), -array, base=(b"0" * 32, 0, -array))
+        writer.add(b"2" * 32, 1, 12, 4, 2, (1500,), array[::-1].copy())
+        writer.finish()
+    reader = _core.PackReader(str(path))
+    assert reader.entry(1).depth == 1
+    return reader
+
+
+def test_chains_that_do_not_fit(lab: Any, chained: _core.PackReader) -> None:
     out = np.empty(6000, np.uint8)
-    wrong = [[], [1], [1, 2], [0, 0], [6], [-1], [1, 1, 0]]
-    for chain in ([(sample, i) for i in indexes] for indexes in wrong):
+    wrong = [[], [1], [1, 2], [0, 0], [99], [-1], [1, 1, 0]]
+    for chain in ([(chained, i) for i in indexes] for indexes in wrong):
         with pytest.raises(UsageError):
             _core.decode(chain, out)
     bad: list[dict[str, int]] = [
@@ -189,9 +209,9 @@ def test_chains_that_do_not_fit(lab: Any, sample: _core.PackReader) -> None:
     ]  # fmt: skip
     for options in bad:
         with pytest.raises(UsageError):
-            _core.decode([(sample, 0)], out, **options)
+            _core.decode([(chained, 0)], out, **options)
     with pytest.raises((BufferError, ValueError, TypeError)):
-        _core.decode([(sample, 0)], bytes(6000))
+        _core.decode([(chained, 0)], bytes(6000))
 
 
 def test_base_of_other_length(lab: Any) -> None:
@@ -200,9 +220,41 @@ def test_base_of_other_length(lab: Any) -> None:
     with _core.PackWriter(str(one)) as writer:
         writer.add(b"1" * 32, 1, 1, 1, 0, (4000,), base + 1, base=(b"0" * 32, 0, base))
         writer.finish()
+    for shape, data in [((3999,), base[1:]), ((4001,), np.append(base, base[:1]))]:
+        path = lab.path()
+        with _core.PackWriter(str(path)) as writer:
+            writer.add(b"0" * 32, 1, 1, 1, 0, shape, data)
+            writer.finish()
+        chain = [(_core.PackReader(str(one)), 0), (_core.PackReader(str(path)), 0)]
+        with pytest.raises(CorruptionError):
+            _core.decode(chain, bytearray(4000))
     with _core.PackWriter(str(other)) as writer:
-        writer.add(b"0" * 32, 1, 1, 1, 0, (3999,), base[1:])
+        writer.add(b"0" * 32, 1, 2, 1, 1, (4000,), base)
         writer.finish()
     chain = [(_core.PackReader(str(one)), 0), (_core.PackReader(str(other)), 0)]
     with pytest.raises(CorruptionError):
         _core.decode(chain, bytearray(4000))
+
+
+def test_mapped_base_of_another_shape(lab: Any) -> None:
+    """A mapped delta names the shape that its base has."""
+    base = np.random.default_rng(0).integers(0, 256, 4000, np.uint8)
+    one, other = lab.path(), lab.path()
+    with _core.PackWriter(str(one)) as writer:
+        told = {"base": (b"0" * 32, 0, base), "base_as": (1, 1, 0, (40, 100), 0)}
+        writer.add(b"1" * 32, 1, 1, 1, 0, (4000,), base, **told)
+        writer.finish()
+    for shape in [(40, 100), (100, 40), (4000,)]:
+        with contextlib.suppress(FileNotFoundError):
+            other.unlink()
+        with _core.PackWriter(str(other)) as writer:
+            writer.add(b"0" * 32, 1, 1, 1, 0, shape, base)
+            writer.finish()
+        chain = [(_core.PackReader(str(one)), 0), (_core.PackReader(str(other)), 0)]
+        out = bytearray(4000)
+        if shape == (40, 100):
+            _core.decode(chain, out)
+            assert out == base.tobytes()
+        else:
+            with pytest.raises(CorruptionError):
+                _core.decode(chain, out)

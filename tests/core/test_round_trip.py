@@ -16,6 +16,7 @@ from modelhub import _core
 FEW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+PRESETS = ("fast", "default", "dense")
 SHAPES = [(), (0,), (1,), (3, 0, 2), (7,), (1, 1, 1), (257,), (13, 5), (65537,), (2, 3, 4, 5)]
 
 
@@ -27,6 +28,8 @@ def fill(style: str, count: int, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(0, 5, count).astype(np.uint8)
     if style == "repeats":
         return np.resize(rng.integers(0, 256, 4099, np.uint8), count)
+    if style == "skewed":
+        return (rng.integers(0, 256, count) < 20).astype(np.uint8)
     return np.full(count, 7, np.uint8)
 
 
@@ -38,14 +41,14 @@ def leading(raw: np.ndarray, width: int, planes: int) -> bytes:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("style", ["noise", "few", "repeats", "constant"])
+@pytest.mark.parametrize("style", ["noise", "few", "repeats", "skewed", "constant"])
 def test_every_width_and_codec(lab: Any, plain: Any, style: str, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(1)
-    for code, width, kind in lab.dtypes:
+    for i, (code, width, kind) in enumerate(lab.dtypes):
         count = int(np.prod(shape, dtype=np.int64)) * width
         raw = fill(style, count, rng)
         path = lab.path()
-        with _core.PackWriter(str(path)) as writer:
+        with _core.PackWriter(str(path), preset=PRESETS[i % 3]) as writer:
             stored, delta = writer.add(bytes(32), 1, code, width, kind, shape, raw)
             writer.finish()
         reader = _core.PackReader(str(path))
@@ -57,7 +60,8 @@ def test_every_width_and_codec(lab: Any, plain: Any, style: str, shape: tuple[in
         assert not delta
         assert lab.read(reader, 0) == raw.tobytes() == plain(path)[bytes(32)]
         for planes in range(1, width + 1):
-            assert lab.read(reader, 0, planes=planes) == leading(raw, width, planes)
+            kept = leading(raw, width, planes)
+            assert lab.read(reader, 0, planes=planes) == kept == plain(path, planes)[bytes(32)]
 
 
 @FEW
@@ -80,7 +84,8 @@ def test_deltas_of_any_bits(lab: Any, plain: Callable[[Path], dict[bytes, bytes]
         chain.append(step)
     path = lab.path()
     base = None
-    with _core.PackWriter(str(path)) as writer:
+    preset = data.draw(st.sampled_from(PRESETS))
+    with _core.PackWriter(str(path), preset=preset) as writer:
         for i, raw in enumerate(chain):
             name = bytes([i]) * 32
             _, delta = writer.add(name, 1, code, width, kind, (rows, 3), raw, base=base)
@@ -98,8 +103,9 @@ def test_deltas_of_any_bits(lab: Any, plain: Callable[[Path], dict[bytes, bytes]
             assert lab.read(reader, i, planes=planes) == leading(raw, width, planes)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("code", "width", "kind"), [(11, 2, 2), (12, 4, 2), (13, 8, 2), (9, 8, 1)])
-def test_long_deltas(lab: Any, plain: Any, code: int, width: int, kind: int) -> None:
+def test_long_deltas(lab: Any, plain: Any, code: int, width: int, kind: int, preset: str) -> None:
     """Arrays of several blocks, in chains, by rows that start and end inside blocks."""
     rng = np.random.default_rng(2)
     rows, columns = 700, 511
@@ -114,7 +120,7 @@ def test_long_deltas(lab: Any, plain: Any, code: int, width: int, kind: int) -> 
         raws = [((start * 1e6).astype(np.int64) - i).view(np.uint8) for i in range(4)]
     path = lab.path()
     base = None
-    with _core.PackWriter(str(path)) as writer:
+    with _core.PackWriter(str(path), preset=preset) as writer:
         for i, raw in enumerate(raws):
             name = bytes([i]) * 32
             stored, delta = writer.add(

@@ -26,6 +26,7 @@ from modelhub.errors import (
 
 ID = b"\x11" * 32
 FOUR = np.arange(4, dtype=np.uint8)
+BASE = (b"\2" * 32, 0, FOUR)
 
 
 def test_name_is_sha256_of_header_and_index(lab: Any) -> None:
@@ -106,6 +107,16 @@ def test_finished_packs_stay(lab: Any) -> None:
         ({"base": (b"\2" * 32, 65535, FOUR)}, BadInputError),
         ({"base": (b"\2" * 32, -1, FOUR)}, UsageError),
         ({"base": (ID, 0, FOUR)}, BadInputError),
+        # A base of another type must be converted, and shapes must fit bytes.
+        ({"base": BASE, "base_as": (2, 1, 0, (4,), 0)}, BadInputError),
+        ({"base": BASE, "base_as": (1, 1, 1, (4,), 0)}, BadInputError),
+        ({"base": BASE, "base_as": (1, 2, 0, (2,), 0)}, BadInputError),
+        ({"base": BASE, "base_as": (1, 1, 0, (0,), 0)}, BadInputError),
+        ({"base": BASE, "base_as": (1, 1, 0, (-4,), 0)}, BadInputError),
+        ({"base": BASE, "base_as": (1, 1, 0, (4,), 5)}, UsageError),
+        ({"base": BASE, "base_as": (1, 1, 0, (4,), -1)}, UsageError),
+        ({"base": BASE, "base_as": (1, 1, 0, (4,), 1)}, BadInputError),
+        ({"base": BASE, "base_as": (256, 1, 0, (4,), 0)}, UsageError),
     ],
     ids=str,
 )
@@ -136,10 +147,20 @@ def test_dims_at_the_limit(lab: Any) -> None:
     assert len(_core.PackReader(str(path)).entry(0).shape) == 64
 
 
-@pytest.mark.parametrize("level", [0, 20, -1])
-def test_levels_are_bounded(lab: Any, level: int) -> None:
-    with pytest.raises(UsageError):
-        _core.PackWriter(str(lab.path()), level=level)
+@pytest.mark.parametrize("preset", ["", "Fast", "densest", "9"])
+def test_presets_have_names(lab: Any, preset: str) -> None:
+    path = lab.path()
+    with pytest.raises(UsageError) as caught:
+        _core.PackWriter(str(path), preset=preset)
+    assert "fast, default or dense" in str(caught.value)
+    assert not path.exists()
+
+
+def test_denser_presets_take_less(lab: Any) -> None:
+    array = np.random.default_rng(0).normal(0, 0.02, 200_000).astype(np.float32)
+    packs = [lab.pack(array, width=4, value_kind=2, preset=p) for p in ("fast", "default", "dense")]
+    sizes = [reader.bytes for reader in packs]
+    assert sizes[0] > sizes[1] > sizes[2]
 
 
 def test_strided_arrays_are_refused(lab: Any) -> None:
