@@ -3,8 +3,10 @@
 #ifdef MH_X86
 
 // gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <immintrin.h>
 
 #include "mh/base/endian.h"
