@@ -72,13 +72,17 @@ def write(
         pack_bytes_max=_UNBOUNDED,
     )
     with _nothing_left(paths), session:
-        done = ingest(session, file, parsed, lambda name, dtype, shape: None, progress)  # noqa: ARG005
+        done = ingest(session, file, parsed, _no_base, progress)
         named = StoredFile(file.path.name, done.size, done.sha256, done.recipe, parsed.kind)
         tensors = sorted(stored_tensors(parsed), key=lambda tensor: tensor.name)
         tree = Tree((named,), done.storages, tuple(tensors))
         session.add_object(ids.TREE, trees.encode(tree))
         session.seal()
     return done
+
+
+def _no_base(_name: str, _dtype: str, _shape: tuple[int, ...]) -> None:
+    """Find no base: a compressed file stands alone."""
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from modelhub import _core, ids
+from modelhub.codec.presets import PRESETS
 from modelhub.errors import ConflictError, NotFoundError, PermissionDeniedError
 from modelhub.fs import seam
 from modelhub.pas.compressed import CompressedFile
 from modelhub.pas.ingest import Ingested
-from modelhub.codec.presets import PRESETS
 from modelhub.pas.session import Session
 
 Compress = Callable[..., Ingested]

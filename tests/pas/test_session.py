@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from modelhub import ids
+from modelhub.codec.presets import PRESETS
 from modelhub.errors import CorruptionError, NotFoundError, PermissionDeniedError
 from modelhub.fs import files, seam
 from modelhub.fs.layout import Layout
 from modelhub.pas.scan import scan
-from modelhub.codec.presets import PRESETS
 from modelhub.pas.session import Session
 from modelhub.pas.store import Place, Store
 
