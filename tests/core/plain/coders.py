@@ -80,3 +80,34 @@ def _carried_bytes(numbers: np.ndarray, width: int, count: int) -> bytes:
     # Read back, it must be the numbers.
     assert np.array_equal(ragged(data, left), numbers)
     return data
+
+
+def encode_runs(
+    coder: Coder, groups: int, runs: list[tuple[Table, np.ndarray]], carried: bytes
+) -> bytes:
+    """Encode runs of symbols, as the pages say: the last coded row first."""
+    left = np.clip(8 * len(carried) - coder.carried_bits * np.arange(groups * coder.lanes), 0, None)
+    numbers = ragged(carried, np.minimum(left, coder.carried_bits))
+    states = (numbers + coder.low).reshape(groups, coder.lanes)
+    rows: list[tuple[Table, np.ndarray]] = []
+    for table, symbols in runs:
+        if table.single:
+            continue
+        filler = int(np.argmax(table.f))
+        padded = np.full(-(-symbols.size // coder.lanes) * coder.lanes, filler, np.int64)
+        padded[: symbols.size] = symbols
+        rows += [(table, row) for row in padded.reshape(-1, coder.lanes)]
+    shift = 8 * np.dtype(coder.word).itemsize
+    most = coder.low << shift  # A state is below this.
+    words: list[int] = []
+    for number in range(len(rows) - 1, -1, -1):
+        table, row = rows[number]
+        for lane in range(coder.lanes - 1, -1, -1):
+            x = int(states[number % groups, lane])
+            f, c = int(table.f[row[lane]]), int(table.c[row[lane]])
+            if x >= most // coder.scale * f:
+                words.append(x & ((1 << shift) - 1))
+                x >>= shift
+            states[number % groups, lane] = x // f * coder.scale + x % f + c
+    taken = np.array(words[::-1], coder.word)
+    return states.astype(coder.state).tobytes() + taken.tobytes()

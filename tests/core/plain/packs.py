@@ -98,6 +98,7 @@ def parse_entry(data: bytes, at: int) -> tuple[Entry, int]:
     refuse_unless(at == begin + size, "the head's length")
     count = -(-(raw_bytes // width) // (1 << log2))
     payload = at + 16 * width * count + 8
+    refuse_unless(payload <= len(data), "a record that is cut short")
     blocks: list[list[Cell]] = [[] for _ in range(count)]
     for s in range(width):
         total = 0
