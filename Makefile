@@ -1,5 +1,5 @@
 # Every target works on a fresh machine with python3: the scripts set up what is missing.
-.PHONY: demo test check lint format bench asan docs clean
+.PHONY: demo test check lint format bench asan fuzz docs clean
 
 demo:
 	scripts/demo
@@ -16,7 +16,7 @@ lint:
 format:
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
-	find csrc tests/cpp -type f \( -name '*.cc' -o -name '*.h' \) -exec .venv/bin/clang-format -i {} +
+	find csrc tests/cpp tests/fuzz -type f \( -name '*.cc' -o -name '*.h' \) -exec .venv/bin/clang-format -i {} +
 
 bench:
 	. scripts/setup.sh && setup dev && .venv/bin/python -m bench
@@ -24,6 +24,10 @@ bench:
 # The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan:
 	. scripts/setup.sh && setup dev && sh tests/cpp/build.sh --asan
+
+# Every decoder under libFuzzer, five minutes each; needs clang.
+fuzz:
+	. scripts/setup.sh && setup dev && sh tests/fuzz/run.sh
 
 # The documents' links, their claims about the code, and the commands that they show.
 docs:

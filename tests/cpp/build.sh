@@ -1,5 +1,6 @@
 #!/bin/sh
 # Build and run the C++ tests of the core: tests/cpp/build.sh [--asan] [--cxx COMPILER]
+# They replay the corpora of tests/fuzz too.
 # Only files that changed are compiled again. Exit status: 0 exactly if everything built and passed.
 set -eu
 
@@ -18,7 +19,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 libraries="libzstd liblz4 libxxhash"
 # shellcheck disable=SC2086  # names are words
-flags="-std=c++20 -g -Wall -Wextra -Werror -Icsrc -I. $(pkg-config --cflags $libraries)"
+flags="-std=c++20 -g -Wall -Wextra -Werror -DMH_FUZZ_REPLAY -Icsrc -I."
+flags="$flags $(pkg-config --cflags $libraries)"
 # Asserts stay on: the extension is built without them, so here is where they can fail.
 if [ -n "$asan" ]; then
     flags="$flags -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
@@ -62,7 +64,7 @@ failed=
 objects=
 # tests/cpp/any_cpu.cc holds the core's cpu.cc.
 core=$(find csrc/mh -name '*.cc' ! -path csrc/mh/base/cpu.cc | sort)
-for source in $core tests/cpp/*.cc; do
+for source in $core tests/cpp/*.cc tests/fuzz/*.cc; do
     # File names are unique across csrc (a test checks it), so objects may share a folder.
     object=$build/$(basename "$source" .cc).o
     objects="$objects $object"
