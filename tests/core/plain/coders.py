@@ -47,6 +47,7 @@ def decode_runs(
     refuse_unless(len(stream) >= size, "a stream without its states")
     states = np.frombuffer(stream[:size], coder.state).astype(np.int64)
     states = states.reshape(groups, coder.lanes)
+    refuse_unless(bool(np.all(states >= coder.low)), "a state that begins too low")
     refuse_unless((len(stream) - size) % np.dtype(coder.word).itemsize == 0, "half a word")
     words = np.frombuffer(stream[size:], coder.word).astype(np.int64)
     shift = 8 * np.dtype(coder.word).itemsize
