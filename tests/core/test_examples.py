@@ -149,3 +149,14 @@ def test_the_page_of_blobs_shows_the_bytes_of_the_file() -> None:
     assert np.array_equal(codec.decode_delta(blob, array), array)
     # The base's id is that of its bytes.
     assert codec.encode_delta(array, array)[80:112] == blob[80:112]
+
+
+def test_the_page_names_the_codecs_of_the_core() -> None:
+    page = (FORMATS / "pack.md").read_text().split("## Blocks")[0]
+    rows = re.findall(r"^\| (\d) \| (\w+) \|", page, re.MULTILINE)
+    header = (CODECS / "codec.h").read_text()
+    names = re.findall(r'"(\w+)"', header.split("kCodecNames[kCodecCount] =")[1].split(";")[0])
+    assert rows == [(str(i), name) for i, name in enumerate(names)]
+    for name in names[:-1]:
+        title = (CODECS / name / "spec.md").read_text().splitlines()[0]
+        assert title == f"# {name}, codec {names.index(name)}, version 1"
