@@ -194,3 +194,46 @@ def test_buffers_of_other_types(lab: Any) -> None:
     number = np.zeros((), np.float32)
     _core.decode([(reader, 2)], number)
     assert number == 1.5
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_chains_through_other_types_and_shapes(lab: Any, plain: Any, preset: str) -> None:
+    """Single, rounded, trained on, widened, and grown by rows: each a delta on the one before."""
+    rng = np.random.default_rng(6)
+    single = rng.normal(0, 0.02, (400, 300)).astype(np.float32)
+    bits = single.view(np.uint32)
+    rounded = ((bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    trained = rounded + rng.integers(0, 2, rounded.shape).astype(np.uint16)
+    widened = (trained.astype(np.uint32) << 16) + rng.integers(0, 9, rounded.shape).astype("<u4")
+    grown = np.concatenate([widened, widened[:9] + np.uint32(7)])
+    half, full = (11, 2, 2), (12, 4, 2)
+    links: list[tuple[np.ndarray, tuple[int, int, int], int]] = [
+        (single, full, 0), (rounded, half, 1), (trained, half, 0), (widened, full, 3),
+        (grown, full, 0),
+    ]  # fmt: skip
+    path = lab.path()
+    before: Any = None
+    with _core.PackWriter(str(path), preset=preset) as writer:
+        for i, (array, numbers, conversion) in enumerate(links):
+            options: dict[str, Any] = {}
+            if before is not None:
+                base, base_numbers = before
+                options["base"] = (bytes([i - 1]) * 32, i - 1, base)
+                if (base_numbers, base.shape) != (numbers, array.shape):
+                    options["base_as"] = (*base_numbers, base.shape, conversion)
+            _, delta = writer.add(bytes([i]) * 32, 1, *numbers, array.shape, array, **options)
+            assert delta == (i > 0)
+            before = (array, numbers)
+        writer.finish()
+    reader = _core.PackReader(str(path))
+    assert [reader.entry(i).is_mapped for i in range(5)] == [False, True, False, True, True]
+    for planes in (1, 2, 3, 4):
+        by_page = plain(path, planes)
+        for i, (array, (_, width, _), _) in enumerate(links):
+            kept = leading(array.reshape(-1).view(np.uint8), width, min(planes, width))
+            assert lab.read(reader, i, planes=min(planes, width), threads=2) == kept
+            assert by_page[bytes([i]) * 32] == kept
+            row = array[0].nbytes
+            for begin, end in [(0, 1), (211, 307), (399, 400)]:
+                got = lab.read(reader, i, planes=min(planes, width), row_begin=begin, row_end=end)
+                assert got == kept[begin * row : end * row]
