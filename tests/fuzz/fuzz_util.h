@@ -5,7 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -32,6 +32,19 @@ struct Registration {
   explicit Registration(Target target) { Targets().push_back(target); }
 };
 
+// With MH_FUZZ_SEEDS=FOLDER in the environment, writes the seeds there and ends the program.
+inline int WriteSeeds(std::vector<Data> (*seeds)()) {
+  const char* folder = std::getenv("MH_FUZZ_SEEDS");
+  if (folder == nullptr) return 0;
+  int number = 0;
+  for (const Data& seed : seeds()) {
+    std::ofstream file(std::string(folder) + "/seed-" + std::to_string(number++), std::ios::binary);
+    file.write(reinterpret_cast<const char*>(seed.data()),
+               static_cast<std::streamsize>(seed.size()));
+  }
+  std::exit(0);
+}
+
 // After this comes the body of a function of (const uint8_t* data, size_t size). Before it stands a
 // function Seeds() that returns inputs made of what the encoders write.
 #ifdef MH_FUZZ_REPLAY
@@ -40,8 +53,8 @@ struct Registration {
   static const mh_fuzz::Registration registration({#name, &RunTarget, &Seeds}); \
   static int RunTarget(const uint8_t* data, size_t size)
 #else
-#define MH_FUZZ_TARGET(name)                            \
-  [[maybe_unused]] static const auto kSeedsOf = &Seeds; \
+#define MH_FUZZ_TARGET(name)                                                                 \
+  extern "C" int LLVMFuzzerInitialize(int*, char***) { return mh_fuzz::WriteSeeds(&Seeds); } \
   extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 #endif
 

@@ -2,9 +2,10 @@
 # Fuzz the decoders of the core: tests/fuzz/run.sh [--keep] [SECONDS [TARGET...]]
 #
 # Builds each target with clang, libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, asserts
-# on, and runs it for SECONDS (300). What it finds out is kept in build/fuzz/corpus/, from where the
-# next run goes on; an input that fails stays in build/fuzz/. With --keep, the kept corpus under
-# tests/fuzz/corpus/ is made anew, as small as covers the same. Exit status: 0 if nothing was found.
+# on, and runs it for SECONDS (300), from seeds that the encoders make. What it finds out is kept in
+# build/fuzz/corpus/, from where the next run goes on; an input that fails stays in build/fuzz/.
+# With --keep, the kept corpus in tests/fuzz/corpus/ is made anew, as small as reaches the same code.
+# Exit status: 0 if nothing was found.
 #
 # Without clang, tests/cpp/build.sh replays the kept corpus and changes of it.
 # shellcheck disable=SC2086,SC2046  # names and flags are words
@@ -57,21 +58,26 @@ for name in "$@"; do
     program=$build/fuzz_$name
     $compiler $flags -fsanitize=fuzzer "$build/objects/fuzz_$name.o" $shared -o "$program" \
         $(pkg-config --libs $libraries) -pthread
-    mkdir -p "$build/corpus/$name" "tests/fuzz/corpus/$name"
+    seeds=$build/seeds/$name
+    mkdir -p "$build/corpus/$name" "tests/fuzz/corpus/$name" "$seeds"
+    MH_FUZZ_SEEDS=$seeds "$program"
     echo "== $name"
     # No array that the targets ask for takes 64 MB to decode, whatever its bytes declare.
     "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=64 \
         -max_len=16384 -artifact_prefix="$build/$name-" -print_final_stats=1 \
-        "$build/corpus/$name" "tests/fuzz/corpus/$name" >"$build/$name.log" 2>&1 ||
-        { failed="$failed $name"; grep -E '^(==|fuzz:|SUMMARY|Test unit)' "$build/$name.log"; }
+        "$build/corpus/$name" "tests/fuzz/corpus/$name" "$seeds" >"$build/$name.log" 2>&1 ||
+        {
+            failed="$failed $name"
+            grep -E '^(==|fuzz:|SUMMARY|Test unit)' "$build/$name.log" || true
+        }
     grep -E 'cov: ' "$build/$name.log" | tail -1
     grep -E 'number_of_executed_units|peak_rss_mb' "$build/$name.log" || true
     [ -n "$keep" ] || continue
     kept=$build/kept/$name
     rm -rf "$kept"
     mkdir -p "$kept"
-    "$program" -merge=1 -max_len=4096 "$kept" "$build/corpus/$name" "tests/fuzz/corpus/$name" \
-        >"$build/$name-keep.log" 2>&1
+    "$program" -set_cover_merge=1 -use_counters=0 -max_len=6000 "$kept" "$build/corpus/$name" \
+        "tests/fuzz/corpus/$name" "$seeds" >"$build/$name-keep.log" 2>&1
     rm -rf "tests/fuzz/corpus/$name"
     mv "$kept" "tests/fuzz/corpus/$name"
 done

@@ -67,11 +67,12 @@ TEST_CASE("fuzz: every target has a corpus, and every corpus a target") {
   CHECK(targets == corpora);
 }
 
-TEST_CASE("fuzz: the corpora and changes of them run through their targets") {
+TEST_CASE("fuzz: corpora, seeds and changes of them run through their targets") {
   for (const mh_fuzz::Target& target : mh_fuzz::Targets()) {
     CAPTURE(target.name);
-    const std::vector<Data> corpus = CorpusOf(target.name);
+    std::vector<Data> corpus = CorpusOf(target.name);
     CHECK(!corpus.empty());
+    for (Data& seed : target.seeds()) corpus.push_back(std::move(seed));
     std::mt19937 random(1);
     for (const Data& input : corpus) {
       CHECK(target.run(input.data(), input.size()) == 0);
