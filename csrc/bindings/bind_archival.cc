@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "bindings/graph_hold.h"
+#include "mh/archival/auto_solver.h"
 #include "mh/archival/solvers.h"
 #include "mh/archival/spanning.h"
 
@@ -85,6 +86,22 @@ void Solve(const py::tuple& parts, const py::object& budget, const std::string& 
   WritePlan(ValueOrRaise(std::move(found)), plan_hold);
 }
 
+double SolveAuto(const py::tuple& parts, const py::object& budget, const std::string& scheme,
+                 const py::object& plan) {
+  const GraphHold hold(parts, budget, scheme);
+  const BufferHold plan_hold(plan, /*writable=*/true);
+  if (hold.graph().scheme == mh::RetrievalScheme::kReusable) {
+    Raise(mh::Status(mh::Code::kUsage, "budgets of the retrieval scheme reusable",
+                     "independent or parallel: for reusable, plans are only evaluated"));
+  }
+  const mh::AutoSolution found = [&] {
+    const GilRelease release;
+    return mh::SolveAuto(hold.graph());
+  }();
+  WritePlan(found.plan, plan_hold);
+  return found.lower_bound;
+}
+
 }  // namespace
 
 template <typename T>
@@ -147,6 +164,8 @@ void RegisterArchival(py::module_& module) {
              "Fill in what recreating each vertex costs at least.");
   module.def("archival_solve", &Solve, "graph"_a, "budget"_a, "scheme"_a, "solver"_a, "alpha"_a,
              "plan"_a, "Fill in the plan of mst, spt, last, pas-mt or pas-pt.");
+  module.def("archival_auto", &SolveAuto, "graph"_a, "budget"_a, "scheme"_a, "plan"_a,
+             "Fill in the plan of auto; return a lower bound on the storage of any.");
 }
 
 }  // namespace mh_bindings

@@ -84,18 +84,8 @@ def _exact(problem: _Problem) -> tuple[Plan, float]:
 
 
 def _auto(problem: _Problem) -> tuple[Plan, float]:
-    """Take the core's own if it has one; else the better of two, as the paper advises."""
-    auto: Callable[..., float] | None = getattr(_core, "archival_auto", None)
-    if auto is not None:
-        plan = np.empty(problem.graph.vertices, np.uint32)
-        return plan, auto(problem.graph.parts(), problem.budget, problem.scheme, plan)
-    plans = [problem.plan_by("pas-mt"), problem.plan_by("pas-pt")]
-
-    def rank(plan: Plan) -> tuple[bool, float]:
-        costs = evaluate(problem.graph, plan, problem.scheme)
-        return not keeps(costs.groups, problem.budget), costs.storage
-
-    return min(plans, key=rank), 0.0
+    plan = np.empty(problem.graph.vertices, np.uint32)
+    return plan, _core.archival_auto(problem.graph.parts(), problem.budget, problem.scheme, plan)
 
 
 _SOLVERS: dict[str, _Solver] = {
