@@ -40,8 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--limit",
         metavar="N",
         type=int,
-        help="only the N largest: by stored bytes, versions by unique bytes "
-        f"(tensors and packs: {_ROWS_MAX}, or all with --json)",
+        help="only the N largest: versions by unique bytes, tensors by stored bytes, packs by "
+        f"size; without it all versions, {_ROWS_MAX} tensors or packs, and with --json all",
     )
 
 

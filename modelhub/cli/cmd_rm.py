@@ -18,9 +18,20 @@ __all__ = ["configure", "run"]
 
 _YES = ("y", "yes")
 
+_DESCRIPTION = """\
+Remove versions. What other versions need of them stays, `modelhub gc` frees the rest.
+
+rules of a policy; a version stays if any of them keeps it, each model by itself:
+  keep-last=N                       the N newest
+  keep-best=N[:METRIC[:min|max]]    the N best by a key of metadata
+  keep-tagged                       what a tag names
+  keep-days=D                       what was made in the last D days
+The newest version of a model stays too, unless the policy has keep-last=0."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.description = _DESCRIPTION
     parser.usage = (
         "modelhub rm [--dry-run] REV...\n"
         "       modelhub rm --policy RULE[,RULE]... [--yes | --dry-run] [NAME-PATTERN...]"
@@ -35,9 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--policy",
         metavar="RULE",
         action="append",
-        help="remove what no rule keeps, judged by model name: keep-last=N, "
-        "keep-best=N[:METRIC[:min|max]], keep-tagged, keep-days=D; several rules with commas "
-        "between, or --policy again. The newest version of a name stays too, unless keep-last=0",
+        help="remove what no rule keeps; several rules with commas between, or --policy again",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="only say what would be removed, and why"
@@ -46,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-y",
         "--yes",
         action="store_true",
-        help="with --policy: remove; without this it is a dry run, and asks on a terminal",
+        help="with --policy: do it; without this it is a dry run, which asks on a terminal",
     )
 
 
@@ -80,9 +89,9 @@ def _by_policy(context: Context, values: argparse.Namespace) -> int:
     policy = parse(values.policy)
     with Repo.open(context.start) as repo:
         result = retain(repo, policy, values.names, dry_run=not values.yes, on_wait=output.wait)
-        if not context.quiet:
+        if result.versions and not context.quiet:
             output.block(retain_grid(result))
-        elif not values.yes:
+        elif context.quiet and not values.yes:
             # What a dry run was asked for.
             for version in result.removed:
                 output.line(version.rev)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from modelhub.dlv.retain import Judged, RetainResult
@@ -11,6 +12,9 @@ from modelhub.report import human
 from modelhub.report.page import Column, Grid
 
 __all__ = ["retain_document", "retain_grid", "retain_text"]
+
+# How many children the text names; JSON has all of them.
+_NAMED_MAX = 10
 
 
 def retain_document(policy: Policy, result: RetainResult) -> dict[str, Any]:
@@ -66,6 +70,11 @@ def _because(version: Judged) -> str:
     return f"no rule keeps it{tagged}"
 
 
+def _named(revs: Sequence[str]) -> str:
+    more = len(revs) - _NAMED_MAX
+    return ", ".join(revs[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
 def retain_text(result: RetainResult) -> list[str]:
     """Return what is to say below the table."""
     count, total = len(result.removed), len(result.versions)
@@ -77,7 +86,7 @@ def retain_text(result: RetainResult) -> list[str]:
     done = "would remove" if result.dry_run else "removed"
     lines = [f"{done} {count} of {human.plural(total, 'version')}"]
     if result.children:
-        lines.append(f"  children stay: {', '.join(result.children)}")
+        lines.append(f"  children stay: {_named(result.children)}")
     if result.dry_run:
         lines.append(f"  `modelhub gc` would then free {freed}")
         lines.append("  nothing was removed; to do it, add --yes")
