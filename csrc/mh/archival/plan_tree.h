@@ -64,20 +64,29 @@ class PlanTree {
   // Computes storage and the costs of groups anew, without drift.
   void Refresh();
 
-  // Calls visit(u) for v and all that is stored against it, each before what is stored against it.
-  template <typename Visit>
-  void ForSubtree(uint32_t v, Visit visit) const {
+  // Calls enter(u) for v and all that is stored against it, each before what is stored against it,
+  // and leave(u) after that.
+  template <typename Enter, typename Leave>
+  void ForSubtree(uint32_t v, Enter enter, Leave leave) const {
     uint32_t u = v;
     for (;;) {
-      visit(u);
+      enter(u);
       if (child_[u] != kNone) {
         u = child_[u];
         continue;
       }
-      while (u != v && next_[u] == kNone) u = parent(u);
-      if (u == v) return;
+      for (;;) {
+        leave(u);
+        if (u == v) return;
+        if (next_[u] != kNone) break;
+        u = parent(u);
+      }
       u = next_[u];
     }
+  }
+  template <typename Enter>
+  void ForSubtree(uint32_t v, Enter enter) const {
+    ForSubtree(v, enter, [](uint32_t) {});
   }
   // Calls visit(c) for each vertex that is stored against v.
   template <typename Visit>
