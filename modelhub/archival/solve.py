@@ -77,12 +77,6 @@ def _core_solver(name: str) -> _Solver:
     return lambda problem: (problem.plan_by(name), 0.0)
 
 
-def _exact(problem: _Problem) -> tuple[Plan, float]:
-    return solve_exact(
-        problem.graph, problem.budget, problem.scheme, start=problem.plan_by("pas-mt")
-    )
-
-
 def _auto(problem: _Problem) -> tuple[Plan, float]:
     """Take the core's own if it has one; else the better of two, as the paper advises."""
     auto: Callable[..., float] | None = getattr(_core, "archival_auto", None)
@@ -96,6 +90,12 @@ def _auto(problem: _Problem) -> tuple[Plan, float]:
         return not keeps(costs.groups, problem.budget), costs.storage
 
     return min(plans, key=rank), 0.0
+
+
+def _exact(problem: _Problem) -> tuple[Plan, float]:
+    start, bound = _auto(problem)
+    plan, proved = solve_exact(problem.graph, problem.budget, problem.scheme, start=start)
+    return plan, max(bound, proved)
 
 
 _SOLVERS: dict[str, _Solver] = {
