@@ -16,6 +16,8 @@ from modelhub.dlv import copy as copies
 from modelhub.dlv import fsck as checks
 from modelhub.dlv import gc as collector
 from modelhub.dlv import remove as removals
+from modelhub.dlv import retain as retaining
+from modelhub.dlv import retention
 from modelhub.dlv import tag as tags
 from modelhub.dlv import weights as reading
 from modelhub.dlv.checkout import CheckoutResult, checkout
@@ -24,6 +26,7 @@ from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.memory import content_of
 from modelhub.dlv.resolve import format_rev, resolve
 from modelhub.dlv.state import Repo
+from modelhub.dlv.usage import Usage, usage
 from modelhub.errors import NotFoundError
 from modelhub.pas.retrieve import Planes
 
@@ -234,6 +237,23 @@ class Repository:
     def remove(self, *revs: str) -> removals.RemoveResult:
         """Remove versions; `gc` frees their room."""
         return removals.remove(self._repo, revs)
+
+    def retain(
+        self, *rules: str, names: str | Sequence[str] = (), dry_run: bool = True
+    ) -> retaining.RetainResult:
+        """Say what a retention policy would remove; without `dry_run`, remove it.
+
+        Args:
+            rules: Such as `"keep-last=3"`, `"keep-best=1:accuracy"`, `"keep-tagged"`,
+                `"keep-days=30"`; a version stays if any of them keeps it.
+            names: Globs on names of models; all models without any.
+        """
+        patterns = [names] if isinstance(names, str) else names
+        return retaining.retain(self._repo, retention.parse(rules), patterns, dry_run=dry_run)
+
+    def usage(self) -> Usage:
+        """Return what the repository and each version take on disk."""
+        return usage(self._repo)
 
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""

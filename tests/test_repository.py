@@ -119,3 +119,22 @@ def test_a_lossy_copy_says_so(repository: modelhub.Repository) -> None:
     # New weights are not lossy because older ones were.
     with pytest.raises(modelhub.BadInputError, match="lossy"):
         repository.commit("m", {"w": values}, metadata=copy.metadata)
+
+
+def test_retention_and_usage(repository: modelhub.Repository) -> None:
+    for step in range(4):
+        weights = {"w": np.full(5000, step, np.float32)}
+        repository.commit("größe", weights, metadata={"acc": step % 3})
+    assert [version.rev for version in repository.usage().versions] == [
+        f"größe@{number}" for number in (1, 2, 3, 4)
+    ]
+    found = repository.retain("keep-best=1:acc", names="g*")
+    assert found.dry_run
+    assert len(list(repository)) == 4
+    done = repository.retain("keep-best=1:acc", "keep-last=1", names=["g*"], dry_run=False)
+    assert [version.rev for version in done.removed] == ["größe@1", "größe@2"]
+    assert [version.rev for version in repository] == ["größe@3", "größe@4"]
+    repository.gc()
+    assert (repository["größe@3"].weights()["w"] == 2).all()
+    with pytest.raises(modelhub.UsageError):
+        repository.retain()

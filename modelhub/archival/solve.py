@@ -77,15 +77,15 @@ def _core_solver(name: str) -> _Solver:
     return lambda problem: (problem.plan_by(name), 0.0)
 
 
-def _exact(problem: _Problem) -> tuple[Plan, float]:
-    return solve_exact(
-        problem.graph, problem.budget, problem.scheme, start=problem.plan_by("pas-mt")
-    )
-
-
 def _auto(problem: _Problem) -> tuple[Plan, float]:
     plan = np.empty(problem.graph.vertices, np.uint32)
     return plan, _core.archival_auto(problem.graph.parts(), problem.budget, problem.scheme, plan)
+
+
+def _exact(problem: _Problem) -> tuple[Plan, float]:
+    start, bound = _auto(problem)
+    plan, proved = solve_exact(problem.graph, problem.budget, problem.scheme, start=start)
+    return plan, max(bound, proved)
 
 
 _SOLVERS: dict[str, _Solver] = {

@@ -13,7 +13,18 @@ from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import default_snapshot, format_rev
 from modelhub.dlv.state import Repo
 
-__all__ = ["Forest", "Listed", "Parent", "forest", "headline", "listed", "listing", "parent_of"]
+__all__ = [
+    "Forest",
+    "Listed",
+    "Parent",
+    "forest",
+    "headline",
+    "listed",
+    "listing",
+    "matching",
+    "parent_of",
+    "tags_by_version",
+]
 
 Scalar = str | int | float | bool
 
@@ -84,12 +95,35 @@ def listing(repo: Repo, pattern: str | None = None) -> tuple[Listed, ...]:
     """
     with repo.catalog.read() as txn:
         counts: dict[bytes, tuple[int, int]] = {}
-        result = []
-        for version in txn.versions():
-            tags = _tags(txn, version)
-            if _fits(version, tags, pattern):
-                result.append(_listed(txn, version, tags, counts))
-        return tuple(result)
+        tags = tags_by_version(txn)
+        return tuple(
+            _listed(txn, version, tags.get(version.id, ()), counts)
+            for version in matching(txn, pattern, tags)
+        )
+
+
+def matching(
+    txn: ReadTxn,
+    pattern: str | None = None,
+    tags: Mapping[bytes, tuple[str, ...]] | None = None,
+) -> list[VersionRecord]:
+    """Return the records of the versions that fit a pattern of `listing`, by name and number.
+
+    Args:
+        tags: What `tags_by_version` returns, if the caller has it.
+    """
+    if tags is None:
+        tags = tags_by_version(txn)
+    return [v for v in txn.versions() if _fits(v, tags.get(v.id, ()), pattern)]
+
+
+def tags_by_version(txn: ReadTxn) -> dict[bytes, tuple[str, ...]]:
+    """Return the tags of each version that has some, sorted."""
+    found: dict[bytes, list[str]] = {}
+    for name in txn.names():
+        for tag, version_id in txn.tags(name).items():
+            found.setdefault(version_id, []).append(tag)
+    return {version_id: tuple(sorted(tags)) for version_id, tags in found.items()}
 
 
 def listed(txn: ReadTxn, version: VersionRecord) -> Listed:

@@ -1,22 +1,26 @@
-"""Measure what versions take on disk: logical, stored, unique and shared bytes.
+"""Measure what versions, tensors and packs take on disk.
 
 *Logical* bytes are those of the files as the user knows them. *Held* bytes are the stored bytes of
 every object that a version needs, bases of its deltas included; *unique* ones are needed by no
-other version and are what removing the version would free; *shared* are the rest.
+other version and are what removing the version would free; *shared* are the rest. In a pack, *live*
+bytes belong to objects that some version needs, *dead* ones to objects that none does.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+import numpy as np
+
 from modelhub.catalog.records import VersionRecord
+from modelhub.dlv.inventory import Inventory, take_inventory
 from modelhub.dlv.resolve import format_rev
 from modelhub.dlv.state import Repo
 from modelhub.fs import files
 from modelhub.pas.reach import reachable
-from modelhub.pas.scan import pack_names
 
-__all__ = ["Usage", "VersionUsage", "held_bytes", "usage"]
+__all__ = ["PackUsage", "Usage", "VersionUsage", "held_bytes", "pack_usage", "usage", "usage_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,25 @@ class VersionUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class PackUsage:
+    """A pack file; `versions` is how many need something in it.
+
+    Of an object that stands in two packs, the entry that is not read counts as dead. What `size`
+    has beyond live and dead bytes are headers and the pack's index.
+    """
+
+    name: bytes
+    size: int
+    modified_ns: int
+    age_seconds: float
+    entries: int
+    dead_entries: int
+    live_bytes: int
+    dead_bytes: int
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a repository takes: pack files, catalog files, and each version's part."""
 
@@ -50,45 +73,52 @@ class Usage:
     versions: tuple[VersionUsage, ...]
 
 
-# The owner of an object that several versions need.
-_SHARED = -1
-
-
 def usage(repo: Repo) -> Usage:
-    """Return what the repository takes; reads manifests, trees and recipes, but no weights."""
-    with repo.catalog.read() as txn:
-        versions = list(txn.versions())
-        notes = {v.id: [note.id for note in txn.annotations(v.id)] for v in versions}
-    owner: dict[bytes, int] = {}
-    sizes: dict[bytes, int] = {}
-    held: list[int] = []
-    for index, version in enumerate(versions):
-        needed = reachable(repo.store, [version.id]) | set(notes[version.id])
-        for object_id in needed:
-            if object_id in owner:
-                owner[object_id] = _SHARED
-            else:
-                owner[object_id] = index
-                sizes[object_id] = repo.store.entry(object_id).stored_bytes
-        held.append(sum(sizes[object_id] for object_id in needed))
-    unique = [0] * len(versions)
-    for object_id, index in owner.items():
-        if index != _SHARED:
-            unique[index] += sizes[object_id]
-    packs = pack_names(repo.layout)
-    stored = sum(files.file_stat(repo.layout.pack_path(name.hex())).st_size for name in packs)
+    """Return what the repository takes; see `take_inventory` for what that reads and raises."""
+    return usage_of(take_inventory(repo))
+
+
+def usage_of(stock: Inventory) -> Usage:
+    """Return what the repository takes that an inventory was taken of."""
+    packs = pack_usage(stock)
     return Usage(
-        logical_bytes=sum(version.logical_bytes for version in versions),
-        stored_bytes=stored,
-        catalog_bytes=_catalog_bytes(repo),
+        logical_bytes=sum(version.logical_bytes for version in stock.versions),
+        stored_bytes=sum(pack.size for pack in packs),
+        catalog_bytes=_catalog_bytes(stock.repo),
         packs=len(packs),
-        objects=len(owner),
-        unneeded_bytes=_unneeded(repo, packs, owner),
+        objects=int(np.count_nonzero(stock.users)),
+        unneeded_bytes=sum(pack.dead_bytes for pack in packs),
         versions=tuple(
-            _version_usage(version, held[index], unique[index])
-            for index, version in enumerate(versions)
+            _version_usage(version, stock.held[index], stock.unique[index])
+            for index, version in enumerate(stock.versions)
         ),
     )
+
+
+def pack_usage(stock: Inventory) -> list[PackUsage]:
+    """Return the packs, largest first."""
+    now = time.time_ns()
+    count = len(stock.packs)
+    live = stock.users > 0
+    # As floats, bincount's sums are exact up to 2**53 bytes.
+    live_bytes = np.bincount(stock.pack_of[live], stock.stored[live], minlength=count)
+    dead_bytes = np.bincount(stock.pack_of[~live], stock.stored[~live], minlength=count)
+    dead = np.bincount(stock.pack_of[~live], minlength=count)
+    found = [
+        PackUsage(
+            name=pack.name,
+            size=pack.size,
+            modified_ns=pack.modified_ns,
+            age_seconds=max(now - pack.modified_ns, 0) / 1e9,
+            entries=pack.entries,
+            dead_entries=int(dead[index]) + pack.extra,
+            live_bytes=int(live_bytes[index]),
+            dead_bytes=int(dead_bytes[index]) + pack.extra_bytes,
+            versions=int(stock.pack_users[index]),
+        )
+        for index, pack in enumerate(stock.packs)
+    ]
+    return sorted(found, key=lambda pack: (-pack.size, pack.name))
 
 
 def held_bytes(repo: Repo, version: VersionRecord) -> int:
@@ -120,16 +150,4 @@ def _catalog_bytes(repo: Repo) -> int:
     for name in files.list_dir(repo.layout.catalog_dir):
         stat = files.file_stat(repo.layout.catalog_dir / name)
         total += min(stat.st_blocks * 512, stat.st_size)
-    return total
-
-
-def _unneeded(repo: Repo, packs: list[bytes], needed: dict[bytes, int]) -> int:
-    """Return the stored bytes of objects that no version needs, which `gc` would free."""
-    total = 0
-    for name in packs:
-        reader = repo.store.reader(name)
-        for index in range(reader.count):
-            entry = reader.entry(index)
-            if entry.id not in needed:
-                total += entry.stored_bytes
     return total

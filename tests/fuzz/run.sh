@@ -4,7 +4,7 @@
 # Builds each target with clang, libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, asserts
 # on, and runs it for SECONDS (300), from seeds that the encoders make. What it finds out is kept in
 # build/fuzz/corpus/, from where the next run goes on; an input that fails stays in build/fuzz/.
-# With --keep, the kept corpus in tests/fuzz/corpus/ is made anew, as small as reaches the same code.
+# With --keep, the corpus kept in tests/fuzz/corpus/ is made anew, as small as reaches as much code.
 # Exit status: 0 if nothing was found.
 #
 # Without clang, tests/cpp/build.sh replays the kept corpus and changes of it.
