@@ -1,9 +1,9 @@
 """Make the matrix storage graph of an SD-like repository: fine-tunes of one network, in a tree.
 
-After section V of Miao, Li, Davis and Deshpande (ICDE 2017): an automatic modeler, driven by a state
-machine, fine-tunes VGG for another task; 54 versions of 10 snapshots, 16 matrices each. The graph is
-made of sizes alone: no matrix is trained. What is fixed to the paper's figures are the ratio of the
-two extreme plans and what the least storage costs to read; see `Shape`.
+After section V of Miao, Li, Davis and Deshpande (ICDE 2017): an automatic modeler, driven by a
+state machine, fine-tunes VGG for another task; 54 versions of 10 snapshots, 16 matrices each. The
+graph is made of sizes alone: no matrix is trained. Fitted to the paper's figures are the ratio of
+the two extreme plans, what the least storage costs to read and what PAS-MT reaches; see `Shape`.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ LAYERS = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the workload looks like; the numbers from `near` on were fitted to the paper's figures.
+    """What the workload looks like; `near` and what follows were fitted to the paper's figures.
 
     Args:
         alone: Stored share of a float32 matrix by itself (Table IV: 0.84).
-        near: Share that a delta of a fully connected layer takes of what its target takes alone, one
-            snapshot apart.
+        near: Share that a delta of a fully connected layer takes of what its target takes alone,
+            one snapshot apart.
         convolution: The same share of a convolution, whose gradients reach every weight.
         growth: What each further snapshot between the two adds to that share.
         lineage: What a step between versions adds, where its weights stay near.
-        restart: Share of the versions whose training moves so far that no delta to the parent helps.
+        restart: Share of the versions whose training moves too far for a delta to the parent.
         spread: Standard deviation of the logarithm of a delta's size.
         window: Snapshots at most so far apart have a delta.
     """
@@ -76,7 +76,7 @@ class Workload:
     members: np.ndarray
 
 
-def make(shape: Shape = Shape(), seed: int = 1) -> Workload:  # noqa: B008  a constant
+def make(shape: Shape = Shape(), seed: int = 1) -> Workload:
     """Return the workload; the same for the same arguments.
 
     Vertex 1 + (version * snapshots + snapshot) * layers + layer is that layer's matrix.
@@ -91,18 +91,17 @@ def make(shape: Shape = Shape(), seed: int = 1) -> Workload:  # noqa: B008  a co
     for version in range(shape.versions):
         first = version * snapshots
         for i in range(snapshots):
-            for j in range(i + 1, min(i + shape.window + 1, snapshots)):
-                pairs.append((first + i, first + j, shape.growth * (j - i - 1)))
+            later = range(i + 1, min(i + shape.window + 1, snapshots))
+            pairs += [(first + i, first + j, shape.growth * (j - i - 1)) for j in later]
         if version and random.random() >= shape.restart:
             latest = parents[version] * snapshots + snapshots - 1
-            for i in range(snapshots):
-                share = shape.lineage + shape.growth * i
-                pairs.append((latest, first + i, share))
-    a, b, share = (np.array(column) for column in zip(*pairs, strict=True))
-    a, b = a.astype(np.int64), b.astype(np.int64)
-    noise = np.exp(random.normal(0, shape.spread, (len(a), layers)))
+            further = [shape.lineage + shape.growth * i for i in range(snapshots)]
+            pairs += [(latest, first + i, further[i]) for i in range(snapshots)]
+    rows = np.array(pairs)
+    a, b, growth = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2:]
+    noise = np.exp(random.normal(0, shape.spread, (len(rows), layers)))
     near = [shape.convolution if name.startswith("conv") else shape.near for name in LAYERS]
-    ratio = np.clip((np.array(near) + share[:, None]) * noise, 0.02, 0.98)
+    ratio = np.clip((np.array(near) + growth) * noise, 0.02, 0.98)
     # The last layer of a fine-tune begins anew: no version resembles another there.
     crossing = a // snapshots != b // snapshots
     ratio[np.ix_(crossing, [layers - 1])] = 1.02
