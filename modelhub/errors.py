@@ -44,9 +44,9 @@ KINDS: dict[str, str] = {
     "permission": "the system refuses access",
     "no_space": "the disk is full",
     "remote": "a remote failed",
-    "tier": "low-order bytes lie in a tier that cannot be reached, or is not set",
     "missing_extra": "an optional package is not installed",
     "network_file_system": "a folder lies on a file system that several hosts share",
+    "tier": "low-order bytes lie in a tier that cannot be reached, or is not set",
 }
 
 

@@ -5,6 +5,7 @@
 
 #include "mh/base/checksum.h"
 #include "mh/base/endian.h"
+#include "mh/pack/pack_format.h"
 
 namespace mh {
 namespace {
@@ -69,7 +70,9 @@ Status PackFile::Load() {
 }
 
 Status PackFile::LoadRuns(Bytes table) {
-  uint64_t end = 0;
+  // Header and trailer are near in any case; that the index and the records are, the reader checks.
+  uint64_t end = kPackHeaderBytes;
+  const uint64_t limit = size_ < kPackTrailerBytes ? 0 : size_ - kPackTrailerBytes;
   for (size_t i = 0; i < table.size() / kRunBytes; i++) {
     Run run;
     run.offset = mh::Load<uint64_t>(table.data() + i * kRunBytes);
@@ -77,10 +80,10 @@ Status PackFile::LoadRuns(Bytes table) {
     run.before = far_bytes_;
     uint64_t run_end = 0;
     if (run.bytes == 0 || run.offset < end || !Add(run.offset, run.bytes, &run_end) ||
-        run_end > size_) {
+        run_end > limit) {
       return Corruption(
           "run " + Text(i) + " of " + Text(run.bytes) + " bytes at " + Text(run.offset),
-          "one after " + Text(end) + " and within " + Text(size_));
+          "one after " + Text(end) + " and within " + Text(limit));
     }
     end = run_end;
     far_bytes_ += run.bytes;  // At most size_.
