@@ -14,7 +14,7 @@ from modelhub import _core
 from modelhub.errors import ModelHubError, RemoteError
 from modelhub.fs import files
 from modelhub.fs.layout import Layout, companion_name
-from modelhub.pas.tiers import open_tier
+from modelhub.pas.tiers import fault, open_tier
 
 __all__ = ["clean", "note", "noted"]
 
@@ -49,8 +49,14 @@ def clean(layout: Layout) -> int:
     left: dict[str, list[str]] = {}
     for url, names in before.items():
         garbage = [name for name in names if not _needed(layout, name)]
+        if not garbage:
+            continue
         try:
             tier = open_tier(url)
+            # An unmounted folder has no files either; that does not mean that they are gone.
+            if fault(tier):
+                left[url] = garbage
+                continue
             for name in garbage:
                 tier.remove(companion_name(name))
         except RemoteError:

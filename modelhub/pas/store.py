@@ -73,6 +73,17 @@ def _lacks(reader: _core.PackReader, index: int) -> bool:
     return reader.near_segments(index) < reader.entry(index).width
 
 
+def _planes_near(chain: Chain) -> int:
+    """Return how many leading bytes of each value can be read without companions; 0 if none."""
+    width = near = chain[0][0].entry(chain[0][1]).width
+    for position, (reader, index) in enumerate(chain):
+        if reader.entry(index).width != width:
+            # Converted from another type, which takes all of its values, or nearly.
+            return 0 if any(_lacks(*link) for link in chain[position:]) else near
+        near = min(near, reader.near_segments(index))
+    return near
+
+
 def cores_available() -> int:
     """Return the number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -241,7 +252,7 @@ class Store:
         if not any(_lacks(*link) for link in chain):
             return chain
         reader, index = chain[0]
-        near, width = reader.near_segments(index), reader.entry(index).width
+        near, width = _planes_near(chain), reader.entry(index).width
         where = f"object {object_id.hex()} in pack {reader.name.hex()}"
         try:
             try:
@@ -250,7 +261,7 @@ class Store:
                 # A pack was rewritten: its objects are elsewhere.
                 return [self._whole_link(*link) for link in self.chain(object_id)]
         except RemoteError as error:
-            if (planes or width) > near:
+            if 0 < near < (planes or width):
                 bf16 = " (or `--precision bf16`)" if (near, width) == (2, 4) else ""
                 hint = f"bring the tier back, or read with `--planes {near}`{bf16}, without it"
             else:

@@ -134,6 +134,10 @@ class _Remote:
         fsspec = require("fsspec", "remote")
         with self._told():
             self._system, self._root = fsspec.core.url_to_fs(url)
+        # Front to back: nothing to keep. Not every web server knows ranges, which 0 does without.
+        self._reading: dict[str, object] = {"cache_type": "none"}
+        if "http" in self._system.protocol:
+            self._reading["block_size"] = 0
         # What is written to an object store is durable once it is closed; on a disk it is not.
         self._is_disk = "file" in self._system.protocol
 
@@ -151,7 +155,7 @@ class _Remote:
         return sum(map(len, self.blocks(name))) if size is None else int(size)
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        with self._told(), self._system.open(self._at(name), "rb", cache_type="none") as file:
+        with self._told(), self._system.open(self._at(name), "rb", **self._reading) as file:
             while block := file.read(_STEP_BYTES):
                 yield bytes(block)
 
