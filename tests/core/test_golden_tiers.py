@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -36,6 +37,18 @@ def test_the_worked_example(lab: Any) -> None:
     assert reader.low_sha256 == hashlib.sha256(low.read_bytes()).digest()
     assert lab.read(reader, 0).hex() == "0403020114131211"
     assert lab.read(_core.PackReader(str(EXAMPLE)), 0, planes=2).hex() == "0000020100001211"
+
+
+def test_the_page_shows_the_worked_example() -> None:
+    page = (ROOT / "docs" / "formats" / "tier.md").read_text().split("## Worked example")[1]
+    parts = page.split("```")[1].split("\ncompanion\n")
+    for part, path in zip(parts, (EXAMPLE, EXAMPLE.with_suffix(".low")), strict=True):
+        data = path.read_bytes()
+        rows = re.findall(r"^ *(\d+) ((?:[0-9A-F]{2} )+)", part, re.MULTILINE)
+        assert len(rows) >= 5
+        for offset, text in rows:
+            shown = bytes.fromhex(text)
+            assert data[int(offset) :].startswith(shown), offset
 
 
 @pytest.fixture(params=sorted(path.stem for path in PACKS.iterdir()))
