@@ -1,6 +1,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/errors.h"
+#include "bindings/graph_hold.h"
 #include "bindings/handles.h"
 
 PYBIND11_MODULE(_ext, module) {
@@ -11,4 +12,5 @@ PYBIND11_MODULE(_ext, module) {
   mh_bindings::RegisterReader(module);
   mh_bindings::RegisterWriter(module);
   mh_bindings::RegisterChain(module);
+  mh_bindings::RegisterArchival(module);
 }

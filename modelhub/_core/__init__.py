@@ -1,4 +1,4 @@
-"""The compiled core: packs, the chains of deltas in them, and blobs.
+"""The compiled core: packs, the chains of deltas in them, blobs, and archival plans.
 
 A *pack* is an immutable file of *entries*; an entry is an array's bytes, stored alone or as a delta
 against its *base*; a *segment* is one byte plane of an entry, most significant first; a *block* is
@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from modelhub._core._ext import (
     FORMAT_VERSION,
+    NO_EDGE,
     STATUS_KINDS,
     Entry,
     PackReader,
     PackWriter,
+    archival_check,
+    archival_evaluate,
+    archival_least_costs,
+    archival_solve,
     blob_info,
     checksum,
     cpu,
@@ -24,10 +29,15 @@ from modelhub._core._ext import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "NO_EDGE",
     "STATUS_KINDS",
     "Entry",
     "PackReader",
     "PackWriter",
+    "archival_check",
+    "archival_evaluate",
+    "archival_least_costs",
+    "archival_solve",
     "blob_info",
     "checksum",
     "cpu",

@@ -11,6 +11,8 @@ from typing_extensions import Buffer as _Protocol
 Buffer = _Protocol | npt.NDArray[np.generic]
 
 FORMAT_VERSION: Final[int]
+# What a plan holds for the empty vertex.
+NO_EDGE: Final[int]
 # (status name, class of modelhub.errors, kind), one for each failure that the core can report.
 STATUS_KINDS: Final[tuple[tuple[str, str, str], ...]]
 
@@ -149,3 +151,15 @@ def decode_blob(
     row_end: int | None = None,
     threads: int = 1,
 ) -> int: ...
+
+# vertices, source, target, storage, recreation, high, from_high, group_begin, members
+_Graph = tuple[int, Buffer, Buffer, Buffer, Buffer, Buffer | None, Buffer | None, Buffer, Buffer]
+
+def archival_check(graph: _Graph) -> None: ...
+def archival_evaluate(
+    graph: _Graph, scheme: str, plan: Buffer, recreation: Buffer, groups: Buffer
+) -> float: ...
+def archival_least_costs(graph: _Graph, recreation: Buffer) -> None: ...
+def archival_solve(
+    graph: _Graph, budget: Buffer | None, scheme: str, solver: str, alpha: float, plan: Buffer
+) -> None: ...

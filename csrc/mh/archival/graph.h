@@ -81,6 +81,14 @@ struct PlanCosts {
 // kUsage: not a spanning tree.
 Result<PlanCosts> EvaluatePlan(const StorageGraph& graph, const ArchivalPlan& plan);
 
+// Sum over the plan's edges of what they store. REQUIRES: `plan` is a spanning tree.
+double PlanStorage(const StorageGraph& graph, const ArchivalPlan& plan);
+// Costs of the groups if recreating vertex v alone costs recreation[v]. REQUIRES: the scheme is not
+// kReusable, which depends on the paths.
+std::vector<double> GroupCosts(const StorageGraph& graph, std::span<const double> recreation);
+// A budget is kept if the cost is not more than this above it: costs are sums of rounded numbers.
+inline double Allowed(double budget) { return budget + 1e-9 * budget; }
+
 }  // namespace mh
 
 #endif  // MH_ARCHIVAL_GRAPH_H_
