@@ -19,6 +19,7 @@ from modelhub.dlv import remove as removals
 from modelhub.dlv import retain as retaining
 from modelhub.dlv import retention
 from modelhub.dlv import tag as tags
+from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
 from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.listing import listing
@@ -258,6 +259,22 @@ class Repository:
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""
         return collector.gc(self._repo, **options)
+
+    def set_tier(self, url: PathLike, planes: int | None = None) -> tiers.TierStatus:
+        """Choose where low-order bytes go, a folder or an fsspec URL; nothing moves."""
+        return tiers.set_tier(self._repo, str(url), planes)
+
+    def push_tier(self) -> tiers.Moved:
+        """Move low-order bytes of packs to the tier."""
+        return tiers.push(self._repo)
+
+    def pull_tier(self) -> tiers.Moved:
+        """Bring low-order bytes back and leave the tier."""
+        return tiers.pull(self._repo)
+
+    def tier_status(self) -> tiers.TierStatus:
+        """Say where the bytes of packs lie."""
+        return tiers.status(self._repo)
 
     def fsck(self) -> checks.FsckResult:
         """Check every stored byte."""

@@ -138,3 +138,23 @@ def test_retention_and_usage(repository: modelhub.Repository) -> None:
     assert (repository["größe@3"].weights()["w"] == 2).all()
     with pytest.raises(modelhub.UsageError):
         repository.retain()
+
+
+def test_low_order_bytes_may_lie_elsewhere(repository: modelhub.Repository, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((100, 90)).astype(np.float32)
+    version = repository.commit("m", {"w": values})
+    leading = version.weights(planes=2)["w"]
+    assert repository.set_tier(tmp_path / "cold").movable_bytes > 0
+    moved = repository.push_tier()
+    assert repository.tier_status().far_bytes == moved.moved_bytes > 0
+    assert (version.weights()["w"] == values).all()
+    (tmp_path / "cold").rename(tmp_path / "away")
+    repository.close()
+    with modelhub.Repository.open(tmp_path) as again:
+        assert (again["m"].weights(planes=2)["w"] == leading).all()
+        with pytest.raises(modelhub.ModelHubError) as caught:
+            again["m"].weights()
+        assert caught.value.kind == "tier"
+        (tmp_path / "away").rename(tmp_path / "cold")
+        assert again.pull_tier().moved_bytes == moved.moved_bytes
+        assert (again["m"].weights()["w"] == values).all()

@@ -47,11 +47,12 @@ py::tuple TupleOf(const std::vector<uint64_t>& values) {
   return tuple;
 }
 
-std::shared_ptr<ReaderHandle> OpenReader(const py::object& path) {
+std::shared_ptr<ReaderHandle> OpenReader(const py::object& path, const py::object& far) {
   const std::string name = PathBytes(path);
+  const std::string low = far.is_none() ? std::string() : PathBytes(far);
   auto result = [&] {
     const GilRelease release;
-    return mh::PackReader::Open(name);
+    return mh::PackReader::Open(name, low);
   }();
   return std::make_shared<ReaderHandle>(ValueOrRaise(std::move(result)));
 }
@@ -65,6 +66,19 @@ py::bytes AllIds(const ReaderHandle& handle) {
     ids.append(reinterpret_cast<const char*>(id.data()), id.size());
   }
   return py::bytes(ids);
+}
+
+int NearSegments(const ReaderHandle& handle, int64_t index) {
+  const auto pack = handle.pack();
+  return pack->NearSegments(CheckIndex(*pack, index));
+}
+
+py::list RunsOf(const ReaderHandle& handle) {
+  py::list runs;
+  for (const mh::Run& run : handle.pack()->file().runs()) {
+    runs.append(py::make_tuple(run.offset, run.bytes));
+  }
+  return runs;
 }
 
 py::dict CountCodecs(const ReaderHandle& handle, int64_t index) {
@@ -85,12 +99,12 @@ py::dict CountCodecs(const ReaderHandle& handle, int64_t index) {
   return result;
 }
 
-void Verify(const ReaderHandle& handle, int64_t index) {
+void Verify(const ReaderHandle& handle, int64_t index, bool near_only) {
   const auto pack = handle.pack();
   const size_t i = CheckIndex(*pack, index);
   const mh::Status status = [&] {
     const GilRelease release;
-    return pack->Verify(i);
+    return pack->Verify(i, near_only);
   }();
   RaiseIfError(status);
 }
@@ -132,7 +146,7 @@ void RegisterReader(py::module_& module) {
   py::class_<ReaderHandle, std::shared_ptr<ReaderHandle>>(
       module, "PackReader", py::is_final(),
       "One pack, its index in memory. Safe to use from several threads and after fork.")
-      .def(py::init(&OpenReader), "path"_a)
+      .def(py::init(&OpenReader), "path"_a, "far"_a = py::none())
       .def_property_readonly("path", [](const ReaderHandle& h) { return PathText(h.path()); })
       .def_property_readonly("count", [](const ReaderHandle& h) { return h.pack()->count(); })
       .def_property_readonly("name",
@@ -151,7 +165,20 @@ void RegisterReader(py::module_& module) {
           "index"_a)
       .def("ids", &AllIds, "Return all ids in entry order, 32 bytes each.")
       .def("codecs", &CountCodecs, "index"_a, "Count the cells of an entry by codec.")
-      .def("verify", &Verify, "index"_a, "Check the checksums of an entry's record and cells.")
+      .def_property_readonly("is_split",
+                             [](const ReaderHandle& h) { return h.pack()->file().is_split(); })
+      .def_property_readonly("has_far",
+                             [](const ReaderHandle& h) { return h.pack()->file().has_far(); })
+      .def_property_readonly("far_bytes",
+                             [](const ReaderHandle& h) { return h.pack()->file().far_bytes(); })
+      .def_property_readonly(
+          "low_sha256",
+          [](const ReaderHandle& h) { return BytesOf(h.pack()->file().low_sha256()); })
+      .def("runs", &RunsOf, "Return (offset, bytes) of each run that lies in the companion.")
+      .def("near_segments", &NearSegments, "index"_a,
+           "Return how many leading segments of an entry need no companion.")
+      .def("verify", &Verify, "index"_a, py::kw_only(), "near_only"_a = false,
+           "Check the checksums of an entry's record and cells.")
       .def("close", &ReaderHandle::Close)
       .def("__enter__", [](const std::shared_ptr<ReaderHandle>& h) { return h; })
       .def("__exit__", [](ReaderHandle& h, const py::args&) { h.Close(); });

@@ -43,6 +43,7 @@ def run(context: Context, values: argparse.Namespace) -> int:
             (result.rewritten_packs, "pack", "rewritten"),
             (result.removed_objects, "object", "dropped"),
             (result.kept_for_grace, "pack", "spared as too young"),
+            (result.kept_for_tier, "pack", "left as they are until the tier is back"),
         )
         if count
     ]

@@ -58,6 +58,7 @@ VERBS: dict[str, Verb] = {
     "rm": _verb("rm", "remove versions, by name or by policy", 3, 4, 5),
     "du": _verb("du", "show what takes how much room on disk", 3, 5),
     "gc": _verb("gc", "free the room of what no version needs", 3, 5),
+    "tier": _verb("tier", "move low-order bytes of packs elsewhere", 3, 4, 5),
     "fsck": _verb("fsck", "check every stored byte", 1, 3, 5),
     "compress": _verb("compress", "make files smaller, without a repository", 3, 4, 5),
     "decompress": _verb("decompress", "get compressed files back, byte for byte", 3, 4, 5),

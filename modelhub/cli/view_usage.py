@@ -27,6 +27,7 @@ def usage_document(result: Usage) -> dict[str, Any]:
     return {
         "logical_bytes": result.logical_bytes,
         "stored_bytes": result.stored_bytes,
+        "far_bytes": result.far_bytes,
         "catalog_bytes": result.catalog_bytes,
         "unneeded_bytes": result.unneeded_bytes,
         "pack_count": result.packs,
@@ -82,6 +83,7 @@ def packs_document(rows: Sequence[PackUsage]) -> list[dict[str, Any]]:
         {
             "pack": row.name,
             "bytes": row.size,
+            "far_bytes": row.far_bytes,
             "modified": human.iso(row.modified_ns),
             "age_seconds": row.age_seconds,
             "entries": row.entries,
@@ -178,12 +180,13 @@ def total_facts(result: Usage) -> Facts:
     """Return what the whole repository takes."""
     stored = f"{human.size(result.stored_bytes)} in {human.plural(result.packs, 'pack')}"
     if result.logical_bytes:
-        stored += f", {human.saved(result.logical_bytes, result.stored_bytes)}"
+        stored += f", {human.saved(result.logical_bytes, result.stored_bytes + result.far_bytes)}"
     unneeded = human.size(result.unneeded_bytes) + ", freed by `modelhub gc`"
     return Facts(
         (
             ("logical", human.size(result.logical_bytes)),
             ("stored", stored),
+            ("in the tier", human.size(result.far_bytes) if result.far_bytes else ""),
             ("catalog", human.size(result.catalog_bytes)),
             ("not needed", unneeded if result.unneeded_bytes else ""),
         )

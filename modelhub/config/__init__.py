@@ -9,13 +9,26 @@ from typing import Any
 
 from modelhub.errors import BadInputError
 
-__all__ = ["CHAIN_DEPTH_LIMIT", "FORMAT_VERSION", "THREADS_LIMIT", "Config", "dump", "load"]
+__all__ = [
+    "CACHE_MB_LIMIT",
+    "CHAIN_DEPTH_LIMIT",
+    "FORMAT_VERSION",
+    "PLANES_LIMIT",
+    "THREADS_LIMIT",
+    "Config",
+    "dump",
+    "load",
+]
 
 FORMAT_VERSION = 1
 # Every step of a chain is one more object to read; beyond some tens a checkout only gets slower.
 CHAIN_DEPTH_LIMIT = 256
 # More threads than any machine of today has cores; a larger number is a slip of the pen.
 THREADS_LIMIT = 4096
+# The widest element has 8 bytes, and one byte more than must be left.
+PLANES_LIMIT = 7
+# 10^15 bytes: more than a disk has.
+CACHE_MB_LIMIT = 10**9
 # Room for a name and an address in every language.
 _TEXT_BYTES_MAX = 400
 _WHERE = "config.toml"
@@ -30,12 +43,18 @@ class Config:
         chain_depth_max: The longest chain of deltas that a commit may make; 0 stores all whole.
         threads: Threads for encoding and decoding; 0 is the number of cores this process may use.
         author: Who commits; empty takes the user's name and host.
+        tier: Where low-order segments go, a folder or an fsspec URL; empty keeps them in packs.
+        tier_planes: Leading bytes of each value that stay, rounded up to whole levels.
+        tier_cache_mb: Room for what was fetched from a remote tier, in units of 10^6 bytes.
     """
 
     format_version: int = FORMAT_VERSION
     chain_depth_max: int = 8
     threads: int = 0
     author: str = ""
+    tier: str = ""
+    tier_planes: int = 2
+    tier_cache_mb: int = 4096
 
 
 # Least and greatest value of each number.
@@ -43,6 +62,8 @@ _RANGES = {
     "format_version": (1, FORMAT_VERSION),
     "chain_depth_max": (0, CHAIN_DEPTH_LIMIT),
     "threads": (0, THREADS_LIMIT),
+    "tier_planes": (1, PLANES_LIMIT),
+    "tier_cache_mb": (0, CACHE_MB_LIMIT),
 }
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelhub import ids
+from modelhub import config, ids
 from modelhub.catalog import Catalog
+from modelhub.config import Config
 from modelhub.dlv.reindex import reindex
-from modelhub.dlv.state import Repo
-from modelhub.errors import CorruptionError, ModelHubError
+from modelhub.dlv.state import Repo, companions_of
+from modelhub.errors import CorruptionError, ModelHubError, RemoteError
+from modelhub.fs import files
 from modelhub.fs.layout import Layout
 from modelhub.fs.lock import WriterLock
 from modelhub.pas.reach import reachable
 from modelhub.pas.scan import PackIndex, scan
 from modelhub.pas.store import Store
+from modelhub.pas.tiers import Companions
 from modelhub.tensors.dtypes import by_code
 
 __all__ = ["FsckResult", "Problem", "fsck"]
@@ -25,7 +28,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong: a kind (`pack`, `object`, `catalog`, `version`), where, and in which way."""
+    """What is wrong: a kind, where, and in which way.
+
+    Kinds are `pack`, `object`, `catalog`, `version`, and `tier`: low-order bytes that could not be
+    checked because their tier is out of reach or lacks them.
+    """
 
     kind: str
     where: str
@@ -44,7 +51,8 @@ class FsckResult:
 def fsck(root: Path, *, repair: bool = False, progress: Progress | None = None) -> FsckResult:
     """Check the repository at `root`; with `repair`, rebuild a catalog that is damaged.
 
-    Damaged packs are reported, never changed: what else they hold is still readable.
+    Damaged packs are reported, never changed: what else they hold is still readable. Of a split
+    pack whose companion is out of reach the near bytes are checked alone.
     """
     layout = Layout(root)
     index = scan(layout)
@@ -65,13 +73,28 @@ def fsck(root: Path, *, repair: bool = False, progress: Progress | None = None) 
 def _check_packs(layout: Layout, index: PackIndex, progress: Progress | None) -> list[Problem]:
     """Verify every block's checksum, then decode every object and compare it with its id."""
     problems = [Problem("pack", name.hex(), str(error)) for name, error in index.unreadable.items()]
-    store = Store(layout, index.locate)
+    store = Store(layout, index.locate, companions=_companions(layout))
+    out_of_reach = set()
+    for name in sorted({place.pack for place in index.places.values()}):
+        try:
+            store.whole_reader(name)
+        except RemoteError as error:
+            out_of_reach.add(name)
+            problems.append(Problem("tier", f"pack {name.hex()}", str(error)))
+        except ModelHubError as error:
+            problems.append(Problem("pack", name.hex(), str(error)))
     total = sum(index.stored_bytes.values())
     done = 0
     for object_id, place in index.places.items():
         try:
-            store.reader(place.pack).verify(place.index)
-            _check_id(store, object_id)
+            reader = store.reader(place.pack)
+            near_only = place.pack in out_of_reach
+            reader.verify(place.index, near_only=near_only)
+            width = reader.entry(place.index).width
+            if not near_only or reader.near_segments(place.index) == width:
+                _check_id(store, object_id)
+        except RemoteError:
+            pass  # said once, of the pack
         except ModelHubError as error:
             where = f"object {object_id.hex()} in pack {place.pack.hex()}"
             problems.append(Problem("object", where, str(error)))
@@ -80,6 +103,15 @@ def _check_packs(layout: Layout, index: PackIndex, progress: Progress | None) ->
             progress(done, total)
     store.close()
     return problems
+
+
+def _companions(layout: Layout) -> Companions:
+    """Return what finds companions; with settings that are damaged, none are found."""
+    try:
+        text = files.read_bytes(layout.config_file).decode("utf-8", "replace")
+        return companions_of(layout, config.load(text))
+    except ModelHubError:
+        return companions_of(layout, Config())
 
 
 def _check_id(store: Store, object_id: bytes) -> None:

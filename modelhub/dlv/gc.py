@@ -6,6 +6,7 @@ names the new places does the old one go. Killed at any point, `gc` leaves every
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,9 +16,12 @@ from modelhub import _core
 from modelhub.catalog.records import Location
 from modelhub.dlv import record
 from modelhub.dlv.state import Repo
+from modelhub.errors import RemoteError
 from modelhub.fs import files
+from modelhub.pas import leftovers, tiers
 from modelhub.pas.reach import reachable
 from modelhub.pas.scan import pack_names
+from modelhub.pas.split import split_pack
 
 __all__ = ["GRACE_SECONDS_DEFAULT", "GcResult", "gc"]
 
@@ -33,7 +37,11 @@ SMALL_PACKS_MIN = 8
 
 @dataclass(frozen=True, slots=True)
 class GcResult:
-    """What was (or in a dry run: would be) freed, in bytes, and how."""
+    """What was (or in a dry run: would be) freed, in bytes, and how.
+
+    Bytes are counted wherever they lie. `kept_for_tier` counts packs that would have been rewritten
+    if their companions could be read.
+    """
 
     freed_bytes: int
     live_bytes: int
@@ -41,12 +49,13 @@ class GcResult:
     rewritten_packs: int
     removed_objects: int
     kept_for_grace: int
+    kept_for_tier: int
     dry_run: bool
 
 
 @dataclass(slots=True)
 class _Pack:
-    """A pack in the folder: its size, age, and which of its entries are live."""
+    """A pack in the folder: its size with its companion, age, and which entries are live."""
 
     name: bytes
     size: int
@@ -54,6 +63,7 @@ class _Pack:
     live: list[int]
     dead: int
     dead_bytes: int
+    is_split: bool
 
 
 def gc(
@@ -80,13 +90,17 @@ def gc(
         small = [pack for pack in old if pack.live and pack.size < SMALL_PACK_BYTES]
         if len(small) >= SMALL_PACKS_MIN:
             rewrite += [pack for pack in small if not pack.dead]
+        stuck = _stuck(repo, rewrite)
+        rewrite = [pack for pack in rewrite if not (stuck and pack.is_split)]
         before = sum(pack.size for pack in packs)
         if dry_run:
             freed = sum(pack.size for pack in drop) + sum(pack.dead_bytes for pack in rewrite)
         else:
             _remove_leftovers(repo, grace_seconds)
+            leftovers.note(repo.layout, repo.config.tier, _split_names(drop + rewrite))
             added = _rewrite(repo, rewrite, drop)
             freed = sum(pack.size for pack in drop + rewrite) - added
+            leftovers.clean(repo.layout)
     return GcResult(
         freed_bytes=freed,
         live_bytes=before - freed,
@@ -94,6 +108,7 @@ def gc(
         rewritten_packs=len(rewrite),
         removed_objects=sum(pack.dead for pack in drop + rewrite),
         kept_for_grace=len(packs) - len(old),
+        kept_for_tier=stuck,
         dry_run=dry_run,
     )
 
@@ -102,8 +117,10 @@ def _look(repo: Repo, name: bytes, live: set[bytes]) -> _Pack:
     """Split a pack's entries; one whose object is read from another pack is dead here."""
     path = repo.layout.pack_path(name.hex())
     stat = files.file_stat(path)
-    pack = _Pack(name, stat.st_size, time.time() - stat.st_mtime, [], 0, 0)
+    pack = _Pack(name, stat.st_size, time.time() - stat.st_mtime, [], 0, 0, False)
     with _core.PackReader(str(path)) as reader, repo.catalog.read() as txn:
+        pack.size += reader.far_bytes
+        pack.is_split = reader.is_split
         for index in range(reader.count):
             entry = reader.entry(index)
             if entry.id in live and txn.location(entry.id) == Location(name, index):
@@ -114,13 +131,37 @@ def _look(repo: Repo, name: bytes, live: set[bytes]) -> _Pack:
     return pack
 
 
+def _split_names(packs: list[_Pack]) -> list[bytes]:
+    return [pack.name for pack in packs if pack.is_split]
+
+
+def _stuck(repo: Repo, packs: list[_Pack]) -> int:
+    """Return how many packs cannot be rewritten, for their companions are out of reach."""
+    names = _split_names(packs)
+    try:
+        for name in names:
+            repo.store.whole_reader(name)
+    except RemoteError:
+        return len(names)
+    return 0
+
+
+def _split_again(repo: Repo, names: list[bytes]) -> None:
+    """Send low-order bytes of new packs where those of the old ones were, if that works now."""
+    with contextlib.suppress(RemoteError):
+        tier = repo.companions.tier()
+        if not tiers.fault(tier):
+            for name in names:
+                split_pack(repo.layout, tier, name, repo.config.tier_planes)
+
+
 def _rewrite(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
     """Copy what lives into new packs, move the records, remove the old packs; return new bytes."""
     with repo.session() as session:
         for pack in packs:
-            with _core.PackReader(str(repo.layout.pack_path(pack.name.hex()))) as reader:
-                for index in pack.live:
-                    session.copy(reader, index)
+            reader = repo.store.whole_reader(pack.name)
+            for index in pack.live:
+                session.copy(reader, index)
         session.seal()
         gone: dict[bytes, list[bytes]] = defaultdict(list)
         with repo.catalog.write() as txn:
@@ -134,6 +175,9 @@ def _rewrite(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
         added = session.pack_bytes
         made = set(session.packs)
     repo.store.close()
+    if any(pack.is_split for pack in packs):
+        leftovers.note(repo.layout, repo.config.tier, list(made))
+        _split_again(repo, sorted(made))
     for pack in packs + drop:
         if pack.name not in made:
             files.remove(repo.layout.pack_path(pack.name.hex()))
@@ -143,9 +187,13 @@ def _rewrite(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
 
 def _remove_leftovers(repo: Repo, grace_seconds: float) -> None:
     """Remove packs that a killed writer had not finished; no other writer is at work now."""
-    for entry in files.list_dir(repo.layout.packs_dir):
-        path = repo.layout.packs_dir / entry
-        if not path.name.endswith(".tmp"):
-            continue
-        if time.time() - files.file_stat(path).st_mtime >= grace_seconds:
-            files.remove(path)
+    folders = [repo.layout.packs_dir]
+    if files.exists(repo.layout.cache_dir):
+        folders.append(repo.layout.cache_dir)
+    for folder in folders:
+        for entry in files.list_dir(folder):
+            path = folder / entry
+            if not path.name.endswith(".tmp"):
+                continue
+            if time.time() - files.file_stat(path).st_mtime >= grace_seconds:
+                files.remove(path)

@@ -19,11 +19,14 @@ from modelhub.fs import files
 from modelhub.fs.files import InputFile
 from modelhub.fs.layout import Layout, find_root
 from modelhub.pas.compressed import SUFFIX, CompressedFile, is_pack
+from modelhub.pas.split import is_near, read_companion
 from modelhub.tensors.dtypes import by_code
 
 __all__ = ["Inspection", "inspect"]
 
 _PACK_SUFFIXES = frozenset({".pack", SUFFIX})
+
+_LOW_SUFFIX = ".low"
 
 _OBJECT_KINDS = {
     ids.TENSOR: "tensor",
@@ -64,8 +67,10 @@ def inspect(path: Path, *, verify: bool = False) -> Inspection:
     if path.is_dir():
         return _folder(path)
     size = files.file_stat(path).st_size
-    if path.suffix in _PACK_SUFFIXES or is_pack(path):
+    if path.suffix in _PACK_SUFFIXES or is_pack(path) or _is_near(path):
         return _pack(path, size, verify)
+    if path.suffix == _LOW_SUFFIX:
+        return _companion(path, size)
     own = _own_file(path, size)
     return own if own is not None else _container(path, size)
 
@@ -76,8 +81,8 @@ def _pack(path: Path, size: int, verify: bool) -> Inspection:
         rows = [_pack_entry(reader, index) for index in range(reader.count)]
         for index in range(reader.count if verify else 0):
             try:
-                reader.verify(index)
-                rows[index]["state"] = "ok"
+                reader.verify(index, near_only=reader.is_split)
+                rows[index]["state"] = "near ok" if reader.is_split else "ok"
             except ModelHubError as error:
                 rows[index]["state"] = "damaged"
                 problem = problem or error
@@ -91,11 +96,25 @@ def _pack(path: Path, size: int, verify: bool) -> Inspection:
             "objects": reader.count,
             "raw_bytes": raw,
             "stored_bytes": stored,
-            "index_bytes": size - stored,
+            "index_bytes": reader.bytes - stored,
             "deltas": sum(1 for row in rows if row["base"]),
         }
-    kind = "compressed file" if original or damage else "pack"
+        if reader.is_split:
+            facts["far_bytes"] = reader.far_bytes
+            facts["companion_sha256"] = reader.low_sha256.hex()
+        near = reader.is_split
+    kind = "near file" if near else "compressed file" if original or damage else "pack"
     return Inspection(kind, path, size, facts, tuple(rows), problem)
+
+
+def _is_near(path: Path) -> bool:
+    with InputFile(path) as file:
+        return is_near(file.read(0, min(file.size, 8)))
+
+
+def _companion(path: Path, size: int) -> Inspection:
+    name, far = read_companion(path)
+    return Inspection("companion", path, size, {"pack": name.hex(), "far_bytes": far}, ())
 
 
 def _original(path: Path) -> tuple[dict[str, Any], ModelHubError | None]:

@@ -42,13 +42,14 @@ class StockedPack:
     """A pack file: its size, its time in nanoseconds since 1970, its entries.
 
     Of an object that stands in several packs one entry counts; `extra` and `extra_bytes` are the
-    others.
+    others. `far_bytes` of the pack lie in a tier, not in the file.
     """
 
     name: bytes
     size: int
     modified_ns: int
     entries: int
+    far_bytes: int = 0
     extra: int = 0
     extra_bytes: int = 0
 
@@ -136,7 +137,9 @@ class Inventory:
         stat = files.file_stat(self.repo.layout.pack_path(name.hex()))
         reader = self.repo.store.reader(name)
         place = len(self.packs)
-        self.packs.append(StockedPack(name, stat.st_size, stat.st_mtime_ns, reader.count))
+        self.packs.append(
+            StockedPack(name, stat.st_size, stat.st_mtime_ns, reader.count, reader.far_bytes)
+        )
         all_ids = reader.ids()
         for index in range(reader.count):
             entry = reader.entry(index)

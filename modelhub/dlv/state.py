@@ -18,8 +18,17 @@ from modelhub.pas import manifest
 from modelhub.pas.manifest import Manifest
 from modelhub.pas.session import Session
 from modelhub.pas.store import Place, Store
+from modelhub.pas.tiers import Companions
 
-__all__ = ["Repo"]
+__all__ = ["Repo", "companions_of"]
+
+# A unit of the settings.
+_MB = 10**6
+
+
+def companions_of(layout: Layout, settings: Config) -> Companions:
+    """Return what finds the companions of a repository's split packs."""
+    return Companions(layout, settings.tier, settings.tier_cache_mb * _MB)
 
 
 class Repo:
@@ -29,7 +38,7 @@ class Repo:
         self.layout = layout
         self.config = settings
         self.catalog = catalog
-        self.store = Store(layout, self.locate, threads=settings.threads)
+        self._open_store()
 
     @classmethod
     def init(cls, path: Path) -> Repo:
@@ -120,6 +129,20 @@ class Repo:
             self.locate,
             depth_max=self.config.chain_depth_max,
             threads=self.config.threads,
+            companions=self.companions,
+        )
+
+    def configure(self, settings: Config) -> None:
+        """Write new settings and use them; the writer's lock must be held."""
+        files.write_atomic(self.layout.config_file, config.dump(settings).encode())
+        self.config = settings
+        self.store.close()
+        self._open_store()
+
+    def _open_store(self) -> None:
+        self.companions = companions_of(self.layout, self.config)
+        self.store = Store(
+            self.layout, self.locate, threads=self.config.threads, companions=self.companions
         )
 
     def manifest(self, version_id: bytes) -> Manifest:

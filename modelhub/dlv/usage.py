@@ -46,11 +46,13 @@ class PackUsage:
     """A pack file; `versions` is how many need something in it.
 
     Of an object that stands in two packs, the entry that is not read counts as dead. What `size`
-    has beyond live and dead bytes are headers and the pack's index.
+    and `far_bytes`, which lie in a tier, have beyond live and dead bytes are headers and the
+    pack's index.
     """
 
     name: bytes
     size: int
+    far_bytes: int
     modified_ns: int
     age_seconds: float
     entries: int
@@ -62,10 +64,14 @@ class PackUsage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a repository takes: pack files, catalog files, and each version's part."""
+    """What a repository takes: pack files, catalog files, and each version's part.
+
+    `far_bytes` lie in a tier, besides the stored bytes.
+    """
 
     logical_bytes: int
     stored_bytes: int
+    far_bytes: int
     catalog_bytes: int
     packs: int
     objects: int
@@ -84,6 +90,7 @@ def usage_of(stock: Inventory) -> Usage:
     return Usage(
         logical_bytes=sum(version.logical_bytes for version in stock.versions),
         stored_bytes=sum(pack.size for pack in packs),
+        far_bytes=sum(pack.far_bytes for pack in packs),
         catalog_bytes=_catalog_bytes(stock.repo),
         packs=len(packs),
         objects=int(np.count_nonzero(stock.users)),
@@ -108,6 +115,7 @@ def pack_usage(stock: Inventory) -> list[PackUsage]:
         PackUsage(
             name=pack.name,
             size=pack.size,
+            far_bytes=pack.far_bytes,
             modified_ns=pack.modified_ns,
             age_seconds=max(now - pack.modified_ns, 0) / 1e9,
             entries=pack.entries,

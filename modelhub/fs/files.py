@@ -34,6 +34,7 @@ __all__ = [
     "rename",
     "room",
     "sync_dir",
+    "sync_open",
     "truncate",
     "write_atomic",
 ]
@@ -107,6 +108,13 @@ def sync_dir(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_open(path: Path, descriptor: int) -> None:
+    """Make what was written to an open file survive power loss."""
+    with translated(path):
+        seam.before("sync", path)
+        os.fsync(descriptor)
 
 
 def rename(source: Path, target: Path) -> None:

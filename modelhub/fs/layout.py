@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelhub.errors import UsageError
 
-__all__ = ["DOT", "Layout", "find_root"]
+__all__ = ["DOT", "Layout", "companion_name", "find_root"]
 
 DOT = ".modelhub"
 _PACK_NAME = re.compile(r"[0-9a-f]{64}")
@@ -66,6 +66,20 @@ class Layout:
             raise UsageError(f"pack name {name!r}", expected="64 lower-case hexadecimal digits")
         return self.packs_dir / f"{name}.pack"
 
+    @property
+    def cache_dir(self) -> Path:
+        """Return the folder of what was fetched from a remote tier; it can be removed any time."""
+        return self.dot / "cache"
+
+    @property
+    def leftovers_file(self) -> Path:
+        """Return the file that lists companions which may be garbage in their tier."""
+        return self.dot / "tier-leftovers.json"
+
+    def cached_companion(self, sha256: bytes) -> Path:
+        """Return where the companion of this SHA-256 is kept once it was fetched."""
+        return self.cache_dir / f"{sha256.hex()}.low"
+
     def temporary_path(self) -> Path:
         """Return a fresh path for what a writer needs for a moment; `gc` removes leftovers."""
         return self.packs_dir / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.tmp"
@@ -73,6 +87,13 @@ class Layout:
     def temporary_pack_path(self) -> Path:
         """Return a fresh path for a pack in the making; `gc` removes what a crash leaves."""
         return self.packs_dir / f"tmp-{os.getpid()}-{secrets.token_hex(8)}.pack.tmp"
+
+
+def companion_name(pack: str) -> str:
+    """Return the name, in a tier, of the companion of a pack by its content name in hexadecimal."""
+    if _PACK_NAME.fullmatch(pack) is None:
+        raise UsageError(f"pack name {pack!r}", expected="64 lower-case hexadecimal digits")
+    return f"{pack}.low"
 
 
 def find_root(start: Path) -> Path | None:

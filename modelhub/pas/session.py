@@ -19,9 +19,9 @@ import numpy as np
 
 from modelhub import _core, ids
 from modelhub.codec.presets import base_as
-from modelhub.errors import ModelHubError
+from modelhub.errors import ModelHubError, RemoteError
 from modelhub.fs import files, seam
-from modelhub.pas.store import PackPaths, Place, Store
+from modelhub.pas.store import CompanionPaths, PackPaths, Place, Store
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.dtypes import by_code, by_name
 
@@ -56,6 +56,7 @@ class Session:
         depth_max: The longest chain of deltas that may arise.
         preset: One of `codec.PRESETS`: how much time coding may take for how little room.
         pack_bytes_max: A pack is closed beyond this size, and another begun.
+        companions: Where low-order bytes of bases are, of packs that are split.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Session:
         threads: int = 0,
         preset: str = "default",
         pack_bytes_max: int = PACK_BYTES_MAX,
+        companions: CompanionPaths | None = None,
     ) -> None:
         self._layout = layout
         self._writer: _core.PackWriter | None = None
@@ -80,7 +82,7 @@ class Session:
         self._pack_bytes_max = pack_bytes_max
         self._outer = locate
         # Reads what this session has sealed as well as what was there before.
-        self.store = Store(layout, self._find, threads=threads)
+        self.store = Store(layout, self._find, threads=threads, companions=companions)
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +152,8 @@ class Session:
         """Decode a base; one that is too deep gives way to the root of its chain.
 
         A chain's root is a base of depth 0, and in fine-tuning it is nearly as close as its newest
-        descendant, so chains stay bounded without storing every n-th version whole.
+        descendant, so chains stay bounded without storing every n-th version whole. A base whose
+        tier is out of reach is no base: a commit does not wait for a disk to come back.
         """
         if base is None or self._depth_max < 1:
             return None
@@ -161,7 +164,13 @@ class Session:
             reader, index = self.store.chain(base)[-1]
             entry = reader.entry(index)
         spec = TensorSpec(by_code(entry.dtype_code).name, entry.shape)
-        return (entry.id, entry.depth, self.store.read(entry.id).data), spec
+        try:
+            data = self.store.read(entry.id).data
+        except RemoteError as error:
+            if error.kind != "tier":
+                raise
+            return None
+        return (entry.id, entry.depth, data), spec
 
     def add_object(self, kind: int, data: bytes | memoryview | np.ndarray) -> bytes:
         """Store opaque bytes of a kind of `ids` and return their id."""

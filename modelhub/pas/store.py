@@ -2,7 +2,8 @@
 
 A *store* finds an object's pack through a *locator* (the catalog's index, or one built by scanning
 packs), follows its *chain* of bases and decodes it. Packs are immutable; a pack that has been
-rewritten meanwhile is found again through the locator, so readers never block a writer.
+rewritten meanwhile is found again through the locator, so readers never block a writer. Of a split
+pack the near file is opened first, and its companion once bytes of it are needed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from modelhub import _core, ids
-from modelhub.errors import CorruptionError, NotFoundError
+from modelhub.errors import CorruptionError, NotFoundError, RemoteError
 
 __all__ = ["Locator", "PackPaths", "Place", "Read", "Store", "cores_available"]
 
@@ -38,6 +39,8 @@ class Place:
     index: int
 
 
+Link = tuple[_core.PackReader, int]
+Chain = list[Link]
 Locator = Callable[[bytes], Place | None]
 
 
@@ -48,6 +51,13 @@ class PackPaths(Protocol):
         """Return the path of a pack by its content name in hexadecimal."""
 
 
+class CompanionPaths(Protocol):
+    """Where the companions of split packs are; `pas.tiers.Companions` is one."""
+
+    def path(self, reader: _core.PackReader) -> Path:
+        """Return a file with the companion of a split pack; RemoteError if it cannot be had."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """Raw little-endian bytes of an object, and the compressed bytes read from packs for them."""
@@ -56,17 +66,47 @@ class Read:
     bytes_read: int
 
 
+def _lacks(reader: _core.PackReader, index: int) -> bool:
+    """Say whether bytes of an entry lie in a companion that is not open."""
+    if not reader.is_split or reader.has_far:
+        return False
+    return reader.near_segments(index) < reader.entry(index).width
+
+
+def _planes_near(chain: Chain) -> int:
+    """Return how many leading bytes of each value can be read without companions; 0 if none."""
+    width = near = chain[0][0].entry(chain[0][1]).width
+    for position, (reader, index) in enumerate(chain):
+        if reader.entry(index).width != width:
+            # Converted from another type, which takes all of its values, or nearly.
+            return 0 if any(_lacks(*link) for link in chain[position:]) else near
+        near = min(near, reader.near_segments(index))
+    return near
+
+
 def cores_available() -> int:
     """Return the number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Store:
-    """Read access to the objects of a repository; safe to use from several threads."""
+    """Read access to the objects of a repository; safe to use from several threads.
 
-    def __init__(self, layout: PackPaths, locate: Locator, *, threads: int = 0) -> None:
+    Args:
+        companions: Where what a near file lacks is; without it, its exact values cannot be read.
+    """
+
+    def __init__(
+        self,
+        layout: PackPaths,
+        locate: Locator,
+        *,
+        threads: int = 0,
+        companions: CompanionPaths | None = None,
+    ) -> None:
         self._layout = layout
         self._locate = locate
+        self._companions = companions
         self._readers: OrderedDict[bytes, _core.PackReader] = OrderedDict()
         self._mutex = threading.Lock()
         self.threads = threads or cores_available()
@@ -89,11 +129,43 @@ class Store:
             self._readers.move_to_end(pack)
             return reader
 
+    def whole_reader(self, pack: bytes) -> _core.PackReader:
+        """Return a reader of all bytes of a pack, its companion opened too if it is split.
+
+        Raises:
+            RemoteError: kind `tier`, the companion cannot be had.
+            CorruptionError: it is not that of the pack.
+            NotFoundError: the pack has gone.
+        """
+        path = str(self._layout.pack_path(pack.hex()))
+        reader = self.reader(pack)
+        # A pack may be made whole, and its companion removed, between two looks.
+        for last in (False, True):
+            if not reader.is_split or reader.has_far:
+                break
+            reader = _core.PackReader(path)
+            if reader.is_split:
+                try:
+                    reader = self._with_companion(reader, path)
+                except (RemoteError, NotFoundError):
+                    if last:
+                        raise
+        with self._mutex:
+            self._readers[pack] = reader
+        return reader
+
+    def _with_companion(self, reader: _core.PackReader, path: str) -> _core.PackReader:
+        if self._companions is None:
+            raise RemoteError(
+                "low-order bytes lie in a tier, and none is given", where=path, kind="tier"
+            )
+        return _core.PackReader(path, str(self._companions.path(reader)))
+
     def contains(self, object_id: bytes) -> bool:
         """Say whether the object is stored."""
         return self._locate(object_id) is not None
 
-    def find(self, object_id: bytes) -> tuple[_core.PackReader, int]:
+    def find(self, object_id: bytes) -> Link:
         """Return the reader and entry number of an object.
 
         Raises:
@@ -122,7 +194,7 @@ class Store:
         reader, index = self.find(object_id)
         return reader.entry(index)
 
-    def chain(self, object_id: bytes) -> list[tuple[_core.PackReader, int]]:
+    def chain(self, object_id: bytes) -> Chain:
         """Return the entries needed to decode an object: itself, its base, its base's base..."""
         chain = [self.find(object_id)]
         base = chain[0][0].entry(chain[0][1]).base
@@ -152,6 +224,7 @@ class Store:
 
         Raises:
             CorruptionError: a checksum fails; nothing is returned.
+            RemoteError: kind `tier`, low-order bytes are needed and cannot be had.
         """
         chain = self.chain(object_id)
         entry = chain[0][0].entry(chain[0][1])
@@ -160,10 +233,56 @@ class Store:
         if rows is not None:
             size = size // max(entry.shape[0], 1) * (rows[1] - rows[0])
         data = np.empty(size, np.uint8) if out is None else out[:size]
-        bytes_read = _core.decode(
-            chain, data, planes=planes, row_begin=begin, row_end=end, threads=self.threads
-        )
-        return Read(data, bytes_read)
+
+        def decode(links: Chain) -> int:
+            return _core.decode(
+                links, data, planes=planes, row_begin=begin, row_end=end, threads=self.threads
+            )
+
+        if planes is not None:
+            try:
+                return Read(data, decode(chain))
+            except RemoteError as error:
+                if error.kind != "tier":
+                    raise
+        return Read(data, decode(self._with_far(object_id, chain, planes)))
+
+    def _with_far(self, object_id: bytes, chain: Chain, planes: int | None) -> Chain:
+        """Return a chain whose low-order bytes can be read too."""
+        if not any(_lacks(*link) for link in chain):
+            return chain
+        reader, index = chain[0]
+        near, width = _planes_near(chain), reader.entry(index).width
+        where = f"object {object_id.hex()} in pack {reader.name.hex()}"
+        try:
+            try:
+                return [self._whole_link(*link) for link in chain]
+            except NotFoundError:
+                # A pack was rewritten: its objects are elsewhere.
+                return [self._whole_link(*link) for link in self.chain(object_id)]
+        except RemoteError as error:
+            if 0 < near < (planes or width):
+                bf16 = " (or `--precision bf16`)" if (near, width) == (2, 4) else ""
+                hint = f"bring the tier back, or read with `--planes {near}`{bf16}, without it"
+            else:
+                hint = (
+                    "bring the tier back: the tensor is a difference from wider values, and "
+                    "their low-order bytes lie there"
+                )
+            raise RemoteError(error.found, where=where, hint=hint, kind=error.kind) from error
+        except CorruptionError as error:
+            raise CorruptionError(
+                error.found,
+                expected=error.expected,
+                where=f"{where}, {error.where}",
+                hint=error.hint,
+                kind=error.kind,
+            ) from error
+
+    def _whole_link(self, reader: _core.PackReader, index: int) -> Link:
+        if _lacks(reader, index):
+            reader = self.whole_reader(reader.name)
+        return reader, index
 
     def blob(self, object_id: bytes, *, verify_id: bool = True) -> bytes:
         """Return a small object whole; its id is checked too, since it names further objects."""

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelhub import config
-from modelhub.config import CHAIN_DEPTH_LIMIT, FORMAT_VERSION, THREADS_LIMIT, Config
+from modelhub.config import (
+    CACHE_MB_LIMIT,
+    CHAIN_DEPTH_LIMIT,
+    FORMAT_VERSION,
+    PLANES_LIMIT,
+    THREADS_LIMIT,
+    Config,
+)
 from modelhub.errors import BadInputError
 
 
@@ -18,6 +25,9 @@ def test_nothing_said_means_the_defaults() -> None:
         Config,
         chain_depth_max=st.integers(0, CHAIN_DEPTH_LIMIT),
         threads=st.integers(0, THREADS_LIMIT),
+        tier_planes=st.integers(1, PLANES_LIMIT),
+        tier_cache_mb=st.integers(0, CACHE_MB_LIMIT),
+        tier=st.text(st.characters(exclude_categories=["Cs"]), max_size=100),
         author=st.text(st.characters(exclude_categories=["Cs"]), max_size=100),
     )
 )
@@ -36,6 +46,11 @@ def test_what_is_written_is_read_back(settings: Config) -> None:
         (f"threads = {THREADS_LIMIT + 1}", "bad_input"),
         (f"chain_depth_max = {CHAIN_DEPTH_LIMIT + 1}", "bad_input"),
         ("threads = true", "bad_input"),
+        ("tier = 3", "bad_input"),
+        ("tier_planes = 0", "bad_input"),
+        (f"tier_planes = {PLANES_LIMIT + 1}", "bad_input"),
+        ("tier_cache_mb = -1", "bad_input"),
+        (f"tier_cache_mb = {CACHE_MB_LIMIT + 1}", "bad_input"),
         ("threads = 1.0", "bad_input"),
         ("author = 3", "bad_input"),
         (f'author = "{"a" * 401}"', "bad_input"),

@@ -9,6 +9,7 @@ from modelhub.dlv import stage
 from modelhub.dlv.compress import compress
 from modelhub.dlv.inspect import inspect
 from modelhub.dlv.state import Repo
+from modelhub.dlv.tier import push, set_tier
 from modelhub.errors import BadInputError, CorruptionError, ModelHubError, NotFoundError
 
 ARRAYS = {"a": np.ones((4, 3), np.float32), "b": np.arange(5, dtype=np.int16)}
@@ -43,6 +44,23 @@ def test_damaged_block_is_found_on_request(repo: Repo, commit_arrays) -> None:
     found = inspect(path, verify=True)
     assert isinstance(found.problem, CorruptionError)
     assert sum(entry["state"] == "damaged" for entry in found.entries) == 1
+
+
+def test_a_split_pack_and_its_companion(repo: Repo, commit_arrays, tmp_path: Path) -> None:
+    commit_arrays("a", {"w": np.random.default_rng(0).normal(size=(100, 100))})
+    set_tier(repo, str(tmp_path / "cold"))
+    moved = push(repo).moved_bytes
+    (low,) = (tmp_path / "cold").glob("*.low")
+    near = inspect(_pack(repo), verify=True)
+    assert (near.kind, near.problem) == ("near file", None)
+    assert near.facts["far_bytes"] == moved
+    assert {entry["state"] for entry in near.entries} == {"near ok"}
+    companion = inspect(low)
+    assert companion.kind == "companion"
+    assert companion.facts == {"pack": _pack(repo).stem, "far_bytes": moved}
+    low.write_bytes(low.read_bytes()[:-1])
+    with pytest.raises(CorruptionError):
+        inspect(low)
 
 
 def test_a_compressed_file_says_what_is_in_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from modelhub.errors import (
     BadInputError,
     ConflictError,
+    ModelHubError,
     NotFoundError,
     PermissionDeniedError,
     UsageError,
@@ -282,3 +283,12 @@ def test_what_is_made_of_a_private_file_is_private(tmp_path: Path) -> None:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert modes == {"group": 0o640, "own": 0o400, "all": 0o644}
+
+
+def test_an_open_file_is_synced_by_its_descriptor(tmp_path: Path) -> None:
+    with (tmp_path / "f").open("wb") as out:
+        out.write(b"x")
+        out.flush()
+        files.sync_open(tmp_path / "f", out.fileno())
+    with pytest.raises(ModelHubError):
+        files.sync_open(tmp_path / "f", -1)

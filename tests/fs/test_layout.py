@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelhub.errors import UsageError
-from modelhub.fs.layout import Layout, find_root
+from modelhub.fs.layout import Layout, companion_name, find_root
 
 
 def test_every_path_lies_in_the_dot_folder() -> None:
@@ -17,6 +17,9 @@ def test_every_path_lies_in_the_dot_folder() -> None:
     assert layout.stage_file == Path("/r/.modelhub/staging/stage.json")
     assert layout.config_file == Path("/r/.modelhub/config.toml")
     assert layout.lock_file == Path("/r/.modelhub/lock")
+    assert layout.leftovers_file == Path("/r/.modelhub/tier-leftovers.json")
+    assert layout.cached_companion(bytes(32)) == Path(f"/r/.modelhub/cache/{'0' * 64}.low")
+    assert companion_name("a" * 64) == f"{'a' * 64}.low"
     assert layout.pack_path("a" * 64) == Path(f"/r/.modelhub/packs/{'a' * 64}.pack")
 
 
@@ -24,6 +27,8 @@ def test_every_path_lies_in_the_dot_folder() -> None:
 def test_refuses_what_is_no_pack_name(name: str) -> None:
     with pytest.raises(UsageError):
         Layout(Path("/r")).pack_path(name)
+    with pytest.raises(UsageError):
+        companion_name(name)
 
 
 def test_temporary_packs_differ_and_name_their_process() -> None:

@@ -24,6 +24,7 @@ enum class Code {
   kPermission,
   kNoSpace,
   kIo,
+  kTier,
 };
 
 class [[nodiscard]] Status {
@@ -103,6 +104,7 @@ inline constexpr StatusRow kStatusTable[] = {
     {Code::kPermission, "permission", "PermissionDeniedError", "permission"},
     {Code::kNoSpace, "no_space", "PermissionDeniedError", "no_space"},
     {Code::kIo, "io", "ModelHubError", "error"},
+    {Code::kTier, "tier", "RemoteError", "tier"},
 };
 
 }  // namespace mh

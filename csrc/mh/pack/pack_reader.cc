@@ -13,8 +13,9 @@ std::string Text(uint64_t n) { return std::to_string(n); }
 
 }  // namespace
 
-Result<std::shared_ptr<const PackReader>> PackReader::Open(const std::string& path) {
-  auto file = InputFile::Open(path);
+Result<std::shared_ptr<const PackReader>> PackReader::Open(const std::string& path,
+                                                           const std::string& far) {
+  auto file = PackFile::Open(path, far);
   if (!file.ok()) return file.status();
   std::shared_ptr<PackReader> reader(new PackReader(std::move(file.value())));
   if (const Status status = reader->Load(); !status.ok()) {
@@ -55,6 +56,9 @@ Status PackReader::Load() {
     return Corruption("an index of " + Text(index_bytes) + " bytes at " + Text(index_offset),
                       "one that ends where the trailer starts");
   }
+  if (file_->RunAt(index_offset) != nullptr) {
+    return Corruption("a run that reaches into the index", "runs within entries");
+  }
   // The index lies inside the file, so this much memory is declared by the file's own size.
   std::vector<uint8_t> index(static_cast<size_t>(index_bytes));
   MH_RETURN_IF_ERROR(file_->ReadAt(index_offset, index));
@@ -65,7 +69,50 @@ Status PackReader::Load() {
   name.Update(header, sizeof(header));
   name.Update(index.data(), index.size());
   name_ = name.Finish();
-  return ParseIndex(index, count, index_offset);
+  MH_RETURN_IF_ERROR(ParseIndex(index, count, index_offset));
+  return file_->is_split() ? CheckRuns() : Status::Ok();
+}
+
+// A run is what an entry's trailing segments take, whole. So what is read to open a pack, and the
+// records, are near.
+Status PackReader::CheckRuns() const {
+  if (file_->name() != name_) {
+    return Corruption("a near file of pack " + HexOf(file_->name()), HexOf(name_));
+  }
+  auto entry = entries_.begin();
+  for (const Run& run : file_->runs()) {
+    const auto end = [](const IndexEntry& e) { return e.offset + e.record_bytes + e.stored_bytes; };
+    while (entry != entries_.end() && end(*entry) < run.end()) entry++;
+    uint64_t begins = 0;
+    bool fits = entry != entries_.end() && end(*entry) == run.end();
+    if (fits) {
+      begins = entry->offset + entry->record_bytes;
+      size_t segment = 0;
+      const std::vector<uint64_t>& segments = entry->head.segment_bytes;
+      while (segment < segments.size() && begins < run.offset) begins += segments[segment++];
+      fits = begins == run.offset;
+      entry++;
+    }
+    if (!fits) {
+      return Corruption("a run of " + Text(run.bytes) + " bytes at " + Text(run.offset),
+                        "the trailing segments of an entry");
+    }
+  }
+  return Status::Ok();
+}
+
+int PackReader::NearSegments(size_t index) const {
+  const IndexEntry& entry = entries_[index];
+  uint64_t begin = entry.offset + entry.record_bytes;
+  const Run* run = file_->RunAt(begin);
+  int near = 0;
+  for (const uint64_t bytes : entry.head.segment_bytes) {
+    begin += bytes;
+    // A segment without payload is where those before it are.
+    if (run != nullptr && run->offset < begin) break;
+    near++;
+  }
+  return near;
 }
 
 Status PackReader::ParseIndex(Bytes index, uint64_t count, uint64_t index_offset) {
@@ -156,11 +203,13 @@ Status PackReader::ReadPayload(size_t index, const EntryTable& table, size_t cel
   return GetPayload(index, table, cell / blocks, cell % blocks, out, &payload);
 }
 
-Status PackReader::Verify(size_t index) const {
+Status PackReader::Verify(size_t index, bool near_only) const {
   const auto table = ReadTable(index);
   if (!table.ok()) return table.status();
   std::vector<uint8_t> payload;
-  for (size_t i = 0; i < table.value().cells.size(); i++) {
+  const size_t near = static_cast<size_t>(NearSegments(index)) * entries_[index].head.blocks();
+  const size_t cells = near_only ? near : table.value().cells.size();
+  for (size_t i = 0; i < cells; i++) {
     payload.resize(table.value().cells[i].stored_bytes);
     MH_RETURN_IF_ERROR(ReadPayload(index, table.value(), i, payload));
   }
