@@ -6,6 +6,7 @@
 #include "mh/base/cpu.h"
 #include "mh/chain/chain_decode.h"
 #include "mh/pack/blob.h"
+#include "mh/pack/entry_estimator.h"
 
 namespace py = pybind11;
 
@@ -139,6 +140,40 @@ py::bytes EncodeBlob(int64_t dtype_code, int64_t width, int64_t value_kind,
   return blob;
 }
 
+py::dict Estimate(int64_t dtype_code, int64_t width, int64_t value_kind,
+                  const std::vector<int64_t>& shape, const py::object& data,
+                  const std::string& preset, const py::object& base,
+                  const std::optional<BaseAs>& base_as) {
+  mh::EntryInput input;
+  input.head.kind = mh::kKindTensor;
+  FillType({dtype_code, width, value_kind}, shape, &input.head.dtype_code, &input.head.type,
+           &input.head.shape);
+  const mh::Preset chosen = PresetOf(preset);
+  const BufferHold data_hold(data, /*writable=*/false);
+  input.data = data_hold.span();
+  std::optional<BufferHold> base_hold;
+  if (!base.is_none()) {
+    base_hold.emplace(base, /*writable=*/false);
+    FillBase(base_as, base_hold->span(), &input);
+    input.base.id[16] = 1;  // Any but the array's own.
+  }
+  std::unique_ptr<Workspace> workspace = KeptWorkspace().Take();
+  mh::EntryEstimate estimate;
+  const mh::Status status = [&] {
+    const GilRelease release;
+    return mh::EstimateEntry(input, chosen, &workspace->scratch, &workspace->entry, &estimate);
+  }();
+  RaiseIfError(status);
+  KeptWorkspace().Give(std::move(workspace));
+  py::tuple segments(estimate.segment_bytes.size());
+  for (size_t i = 0; i < segments.size(); i++) segments[i] = estimate.segment_bytes[i];
+  py::dict result;
+  result["is_delta"] = estimate.delta;
+  result["record_bytes"] = estimate.record_bytes;
+  result["segment_bytes"] = segments;
+  return result;
+}
+
 py::dict BlobInfo(const py::object& data) {
   const BufferHold hold(data, /*writable=*/false);
   const auto blob = ValueOrRaise(mh::Blob::Open(hold.span()));
@@ -217,6 +252,10 @@ void RegisterCodec(py::module_& module) {
              "data"_a, py::kw_only(), "preset"_a = "default", "base"_a = py::none(),
              "base_as"_a = py::none(), "threads"_a = 1,
              "Code an array as a blob, against `base` where that is smaller.");
+  module.def("estimate", &Estimate, "dtype_code"_a, "width"_a, "value_kind"_a, "shape"_a, "data"_a,
+             py::kw_only(), "preset"_a = "default", "base"_a = py::none(), "base_as"_a = py::none(),
+             "Return what an array would take as an entry, from a sample: is_delta, record_bytes\n"
+             "and segment_bytes.");
   module.def("blob_info", &BlobInfo, "data"_a, "Return what a blob's record says.");
   module.def("decode_blob", &DecodeBlob, "data"_a, "out"_a, py::kw_only(), "planes"_a = py::none(),
              "base"_a = py::none(), "row_begin"_a = 0, "row_end"_a = py::none(), "threads"_a = 1,

@@ -26,6 +26,7 @@ from modelhub._core._ext import (
     decode,
     decode_blob,
     encode_blob,
+    estimate,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "decode",
     "decode_blob",
     "encode_blob",
+    "estimate",
 ]

@@ -140,6 +140,17 @@ def encode_blob(
     base_as: tuple[int, int, int, Sequence[int], int] | None = None,
     threads: int = 1,
 ) -> bytes: ...
+def estimate(
+    dtype_code: int,
+    width: int,
+    value_kind: int,
+    shape: Sequence[int],
+    data: Buffer,
+    *,
+    preset: str = "default",
+    base: Buffer | None = None,
+    base_as: tuple[int, int, int, Sequence[int], int] | None = None,
+) -> dict[str, Any]: ...
 def blob_info(data: Buffer) -> dict[str, Any]: ...
 def decode_blob(
     data: Buffer,
