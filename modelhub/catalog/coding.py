@@ -7,6 +7,7 @@ from typing import Any
 from modelhub.catalog.records import (
     AnnotationRecord,
     FileRecord,
+    SketchRecord,
     SnapshotRecord,
     TensorRecord,
     VersionRecord,
@@ -17,6 +18,8 @@ from modelhub.errors import CorruptionError
 __all__ = [
     "annotation_of",
     "annotation_row",
+    "sketch_of",
+    "sketch_row",
     "tensor_of",
     "tensor_row",
     "version_of",
@@ -83,6 +86,23 @@ def tensor_of(name: Any, row: Any) -> TensorRecord:
         return TensorRecord(name, *row)
     except TypeError as error:
         raise _damaged("tensor", error) from error
+
+
+def sketch_row(sketch: SketchRecord) -> tuple[Any, ...]:
+    """Return what is kept of a sketch under its object."""
+    return sketch.signature, tuple(sketch.bands)
+
+
+def sketch_of(row: Any) -> SketchRecord:
+    """Return the sketch that a row describes.
+
+    Raises:
+        CorruptionError: the row is of another shape.
+    """
+    try:
+        return SketchRecord(*row)
+    except TypeError as error:
+        raise _damaged("sketch", error) from error
 
 
 def annotation_row(annotation: AnnotationRecord) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from modelhub.catalog.records import (
     AnnotationRecord,
     Location,
     Scalar,
+    SketchRecord,
     TensorRecord,
     VersionRecord,
 )
@@ -204,6 +205,15 @@ class ReadTxn(Transaction):
     def objects_in_pack(self, pack: bytes) -> list[bytes]:
         """Return the objects that are read from a pack, in their order there."""
         return [object_id for _, object_id in self._scan(Relation.PACK, (pack,))]
+
+    def sketch(self, object_id: bytes) -> SketchRecord | None:
+        """Return the sketch of a tensor object; None if it has none, as in older repositories."""
+        row = self._get(Relation.SKETCH, (object_id,))
+        return None if row is None else coding.sketch_of(row)
+
+    def objects_in_band(self, band: bytes) -> tuple[bytes, ...]:
+        """Return the newest tensor objects with a band, oldest first."""
+        return tuple(self._get(Relation.BAND, (band,)) or ())
 
     def file_by_sha(self, sha256: bytes) -> tuple[int, bytes] | None:
         """Return size and recipe of a file stored before; None once its recipe is gone."""

@@ -13,6 +13,7 @@ __all__ = [
     "FileRecord",
     "Location",
     "Scalar",
+    "SketchRecord",
     "SnapshotRecord",
     "TensorRecord",
     "VersionRecord",
@@ -90,6 +91,19 @@ class Location:
 
     pack: bytes
     index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SketchRecord:
+    """What a tensor object is found again by when one like it arrives; see `tensors.sketches`.
+
+    Args:
+        signature: Some of its values.
+        bands: Keys that it shares with tensors like it.
+    """
+
+    signature: bytes
+    bands: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,13 @@ class Relation(IntEnum):
     ANNOTATION = 48
     LOCATION = 64
     PACK = 65
+    SKETCH = 68
+    BAND = 69
     FILE = 80
 
 
-# Relations whose rows are counted, so that a count needs no scan; the others mirror one of these.
+# Relations whose rows are counted, so that a count needs no scan; the others mirror one of these,
+# or belong to one.
 COUNTED = frozenset(
     {
         Relation.VERSION,

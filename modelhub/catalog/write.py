@@ -22,6 +22,7 @@ from modelhub.catalog.records import (
     AnnotationRecord,
     Location,
     Scalar,
+    SketchRecord,
     TensorRecord,
     VersionRecord,
 )
@@ -29,12 +30,15 @@ from modelhub.catalog.rows import Key, Relation
 from modelhub.errors import BadInputError, ConflictError, NotFoundError
 from modelhub.fs import seam
 
-__all__ = ["FORMAT_VERSION", "NAME_BYTES_MAX", "WriteTxn"]
+__all__ = ["BAND_OBJECTS_MAX", "FORMAT_VERSION", "NAME_BYTES_MAX", "WriteTxn"]
 
 FORMAT_VERSION = 1
 # A model's name is never hashed, so that its versions stay in the order of their numbers; with the
 # number it must fit what is kept of a long key.
 NAME_BYTES_MAX = 400
+# Tensors that share a band are one family, of which the newest are the best bases; the others stay
+# within reach through the chains of these.
+BAND_OBJECTS_MAX = 8
 
 _Result = TypeVar("_Result")
 # (key, value) puts, (key, None) deletes, None clears all.
@@ -284,16 +288,40 @@ class WriteTxn(ReadTxn):
             self._put(Relation.PACK, (place.pack, place.index), object_id)
 
     def delete_locations(self, object_ids: Iterable[bytes]) -> None:
-        """Forget where objects are; unknown ones are passed over."""
+        """Forget objects: where they are, and their sketches; unknown ones are passed over."""
         for object_id in object_ids:
             old = self.location(object_id)
             if old is not None:
                 self._delete(Relation.PACK, (old.pack, old.index))
                 self._delete(Relation.LOCATION, (object_id,))
+            self.delete_sketch(object_id)
 
     def delete_pack(self, pack: bytes) -> None:
         """Forget every object that is read from a pack."""
         self.delete_locations(self.objects_in_pack(pack))
+
+    def put_sketch(self, object_id: bytes, sketch: SketchRecord) -> None:
+        """Write the sketch of a tensor object; it becomes the newest in its bands."""
+        if self._has(Relation.SKETCH, (object_id,)):
+            return
+        self._put(Relation.SKETCH, (object_id,), coding.sketch_row(sketch))
+        for band in sketch.bands:
+            others = self.objects_in_band(band)[1 - BAND_OBJECTS_MAX :]
+            self._put(Relation.BAND, (band,), (*others, object_id))
+
+    def delete_sketch(self, object_id: bytes) -> None:
+        """Forget the sketch of an object, if it has one."""
+        sketch = self.sketch(object_id)
+        if sketch is None:
+            return
+        self._delete(Relation.SKETCH, (object_id,))
+        for band in sketch.bands:
+            found = self.objects_in_band(band)
+            left = tuple(other for other in found if other != object_id)
+            if left:
+                self._put(Relation.BAND, (band,), left)
+            elif found:
+                self._delete(Relation.BAND, (band,))
 
     def put_file(self, sha256: bytes, size: int, recipe: bytes) -> None:
         """Remember how a file with this SHA-256 is put together."""

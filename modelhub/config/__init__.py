@@ -14,6 +14,7 @@ __all__ = [
     "CHAIN_DEPTH_LIMIT",
     "FORMAT_VERSION",
     "PLANES_LIMIT",
+    "RECREATION_LIMIT",
     "THREADS_LIMIT",
     "Config",
     "dump",
@@ -23,6 +24,8 @@ __all__ = [
 FORMAT_VERSION = 1
 # Every step of a chain is one more object to read; beyond some tens a checkout only gets slower.
 CHAIN_DEPTH_LIMIT = 256
+# A chain of the greatest depth costs no more: each of its deltas is smaller than what stands alone.
+RECREATION_LIMIT = 257.0
 # More threads than any machine of today has cores; a larger number is a slip of the pen.
 THREADS_LIMIT = 4096
 # The widest element has 8 bytes, and one byte more than must be left.
@@ -41,6 +44,8 @@ class Config:
     Args:
         format_version: Version of the repository's layout.
         chain_depth_max: The longest chain of deltas that a commit may make; 0 stores all whole.
+        recreation_max: The most that an exact read of a tensor may cost as a commit stores it, as a
+            multiple of its compressed bytes were it stored alone; 1 stores all whole.
         threads: Threads for encoding and decoding; 0 is the number of cores this process may use.
         author: Who commits; empty takes the user's name and host.
         tier: Where low-order segments go, a folder or an fsspec URL; empty keeps them in packs.
@@ -50,6 +55,7 @@ class Config:
 
     format_version: int = FORMAT_VERSION
     chain_depth_max: int = 8
+    recreation_max: float = 3.0
     threads: int = 0
     author: str = ""
     tier: str = ""
@@ -58,9 +64,10 @@ class Config:
 
 
 # Least and greatest value of each number.
-_RANGES = {
+_RANGES: dict[str, tuple[float, float]] = {
     "format_version": (1, FORMAT_VERSION),
     "chain_depth_max": (0, CHAIN_DEPTH_LIMIT),
+    "recreation_max": (1.0, RECREATION_LIMIT),
     "threads": (0, THREADS_LIMIT),
     "tier_planes": (1, PLANES_LIMIT),
     "tier_cache_mb": (0, CACHE_MB_LIMIT),
@@ -121,9 +128,10 @@ def _check(key: str, value: Any) -> None:
     if key in _RANGES:
         low, high = _RANGES[key]
         # A bool is an int to Python, not to the reader of the file.
-        if type(value) is not int or not low <= value <= high:
+        kinds = (int, float) if isinstance(low, float) else (int,)
+        if type(value) not in kinds or not low <= value <= high:
             raise BadInputError(
-                f"{key} = {value!r}", expected=f"a number from {low} to {high}", where=_WHERE
+                f"{key} = {value!r}", expected=f"a number from {low:g} to {high:g}", where=_WHERE
             )
     elif not isinstance(value, str) or len(value.encode("utf-8")) > _TEXT_BYTES_MAX:
         raise BadInputError(

@@ -18,10 +18,12 @@ from pathlib import Path
 from modelhub import ids
 from modelhub.catalog.records import VersionRecord
 from modelhub.dlv import metrics_log, record, stage
+from modelhub.dlv.bases import Bases
+from modelhub.dlv.candidates import Candidates, related_trees
 from modelhub.dlv.lossy import LossyLabel, refuse_reserved
 from modelhub.dlv.names import check_label, check_model_name, check_tag
 from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
-from modelhub.dlv.snapshots import Bases, StoredSnapshot, store_file, store_snapshot
+from modelhub.dlv.snapshots import StoredSnapshot, store_file, store_snapshot
 from modelhub.dlv.sources import FileSource, Source, expand
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, ConflictError, UsageError
@@ -30,7 +32,6 @@ from modelhub.pas import manifest as manifests
 from modelhub.pas import tree as trees
 from modelhub.pas.manifest import Annotation, Manifest, Scalar, Snapshot
 from modelhub.pas.session import Session
-from modelhub.pas.tree import Tree
 
 __all__ = [
     "MAIN_LABEL",
@@ -166,7 +167,8 @@ def commit_content(
         if tag is not None:
             _check_tag_free(repo, name, tag)
         step = _counter(content.sources, progress)
-        stored = _store_snapshots(session, content, _base_tree(repo, parents), step)
+        candidates = _candidates(repo, name, parents)
+        stored = _store_snapshots(repo, session, content, candidates, step)
         associated = tuple(store_file(session, source, step) for source in content.files)
         snapshots = tuple(
             Snapshot(label, snapshot.id, snapshot.tree.logical_bytes)
@@ -232,14 +234,18 @@ def _check_tag_free(repo: Repo, name: str, tag: str) -> None:
         )
 
 
-def _base_tree(repo: Repo, parents: Sequence[VersionRecord]) -> Tree | None:
-    for parent in parents:
-        with repo.catalog.read() as txn:
-            best = txn.metadata(parent.id).get("best_snapshot")
-        snapshot = default_snapshot(parent, best)
-        if snapshot is not None:
-            return trees.decode(repo.store.blob(snapshot.tree))
-    return None
+def _candidates(repo: Repo, name: str, parents: Sequence[VersionRecord]) -> Candidates:
+    """Look for bases in each parent's default snapshot, in versions near it, and by content."""
+    found = []
+    with repo.catalog.read() as txn:
+        for parent in parents:
+            snapshot = default_snapshot(parent, txn.metadata(parent.id).get("best_snapshot"))
+            if snapshot is not None:
+                found.append(snapshot.tree)
+        cousins = related_trees(txn, name, [parent.id for parent in parents])
+    return Candidates(
+        repo.catalog, [trees.decode(repo.store.blob(tree)) for tree in found], cousins
+    )
 
 
 def _counter(sources: Sequence[Source], progress: Progress | None) -> Callable[[int], None] | None:
@@ -258,16 +264,18 @@ def _counter(sources: Sequence[Source], progress: Progress | None) -> Callable[[
 
 
 def _store_snapshots(
+    repo: Repo,
     session: Session,
     content: Content,
-    base: Tree | None,
+    candidates: Candidates,
     step: Callable[[int], None] | None,
 ) -> list[StoredSnapshot]:
-    """Store the snapshots in order; each is the base of the next."""
+    """Store the snapshots in order; each is the first place to look for bases of the next."""
+    bases = Bases(session, candidates, repo.config.recreation_max)
     stored: list[StoredSnapshot] = []
     for _, sources in content.snapshots:
-        stored.append(store_snapshot(session, sources, Bases(base), step))
-        base = stored[-1].tree
+        candidates.next_snapshot(stored[-1].tree if stored else None)
+        stored.append(store_snapshot(session, sources, bases, step))
     return stored
 
 
@@ -313,6 +321,7 @@ def finish(
     session.seal()
     with repo.catalog.write() as txn:
         record.put_places(txn, session.places)
+        record.put_sketches(txn, session.sketches)
         for snapshot in stored:
             record.put_tree(txn, snapshot.id, snapshot.tree)
         record.put_version(txn, version_id, made, sequence, session.pack_bytes)

@@ -15,9 +15,11 @@ from modelhub import containers, ids
 from modelhub.containers import npz_rewrite, zip_checksums
 from modelhub.containers.model import Parsed, Storage
 from modelhub.dlv import lossy
+from modelhub.dlv.bases import Bases
+from modelhub.dlv.candidates import Candidates
 from modelhub.dlv.compare import Meter
 from modelhub.dlv.progress import Progress, counter
-from modelhub.dlv.snapshots import Bases, StoredSnapshot
+from modelhub.dlv.snapshots import StoredSnapshot
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError
 from modelhub.fs import files
@@ -102,10 +104,14 @@ def change(
     step = counter(progress, sum(tree.logical_bytes for tree in found.values()))
     stored: dict[bytes, StoredSnapshot] = {}
     before: Tree | None = None
+    # Not by content: a copy that stood on the exact version would keep it from being removed.
+    candidates = Candidates(repo.catalog, by_content=False)
+    bases = Bases(session, candidates, repo.config.recreation_max)
     for tree_id, tree in found.items():
         for tensor in reversed(tree.tensors):
             changer.names[tree.storages[tensor.storage].id] = tensor.name
-        before = _snapshot(repo, session, tree, changer, Bases(before), step)
+        candidates.next_snapshot(before)
+        before = _snapshot(repo, session, tree, changer, bases, step)
         stored[tree_id] = StoredSnapshot(session.add_object(ids.TREE, trees.encode(before)), before)
     snapshots = tuple(_relabelled(s, stored[s.tree]) for s in manifest.snapshots)
     label = lossy.metadata_of([snapshot.tree for snapshot in stored.values()], source)
@@ -148,9 +154,9 @@ def _file(
     bases: Bases,
     step: Step,
 ) -> Ingested:
-    def find(name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
-        prefixed = bases.find(f"{file.path}:{name}", dtype, shape)
-        return prefixed or bases.find(name, dtype, shape)
+    def find(name: str, object_id: bytes, spec: TensorSpec, data: Bytes) -> bytes | None:
+        prefixed = bases.find(f"{file.path}:{name}", object_id, spec, data)
+        return prefixed or bases.find(name, object_id, spec, data)
 
     with RewrittenFile(repo.store, file, changer) as changed:
         parsed = containers.parse(changed, file.kind)

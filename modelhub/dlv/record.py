@@ -9,6 +9,7 @@ from modelhub.catalog.records import (
     AnnotationRecord,
     FileRecord,
     Location,
+    SketchRecord,
     SnapshotRecord,
     TensorRecord,
     VersionRecord,
@@ -17,11 +18,13 @@ from modelhub.pas.manifest import Annotation, Manifest
 from modelhub.pas.store import Place
 from modelhub.pas.tree import Tree
 from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.sketches import Sketch
 
 __all__ = [
     "logical_bytes",
     "put_annotation",
     "put_places",
+    "put_sketches",
     "put_tree",
     "put_version",
     "tensor_records",
@@ -109,3 +112,9 @@ def put_places(
     """Write where objects are."""
     items = places.items() if isinstance(places, Mapping) else places
     txn.put_locations((object_id, Location(p.pack, p.index)) for object_id, p in items)
+
+
+def put_sketches(txn: WriteTxn, found: Mapping[bytes, Sketch]) -> None:
+    """Write the sketches of new tensor objects, in their order."""
+    for object_id, sketch in found.items():
+        txn.put_sketch(object_id, SketchRecord(sketch.signature, sketch.bands))

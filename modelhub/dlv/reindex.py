@@ -17,6 +17,8 @@ from modelhub.pas.manifest import Annotation, Manifest
 from modelhub.pas.scan import PackIndex, scan
 from modelhub.pas.store import Store
 from modelhub.pas.tree import Tree
+from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.sketches import ELEMENTS_MIN, sketch
 
 __all__ = ["Reindexed", "reindex"]
 
@@ -53,6 +55,7 @@ def reindex(layout: Layout) -> Reindexed:
         record.put_places(txn, index.places)
         for version in found:
             _put(txn, layout, index, version)
+        _put_sketches(txn, store, found)
     store.close()
     return Reindexed(len(found), tuple(lost))
 
@@ -96,3 +99,23 @@ def _put(txn: WriteTxn, layout: Layout, index: PackIndex, version: _Found) -> No
             txn.put_tag(made.name, note.value, version.id)
         elif note.key == "untag" and txn.tag(made.name, note.value) == version.id:
             txn.delete_tag(made.name, note.value)
+
+
+def _put_sketches(txn: WriteTxn, store: Store, found: list[_Found]) -> None:
+    """Read every tensor, in the order in which they came; one that is damaged has no sketch."""
+    storages = (
+        storage
+        for version in found
+        for snapshot in version.manifest.snapshots
+        for storage in version.trees[snapshot.tree].storages
+    )
+    for storage in {storage.id: storage for storage in storages}.values():
+        spec = TensorSpec(storage.dtype, storage.shape)
+        if spec.count < ELEMENTS_MIN:
+            continue
+        try:
+            made = sketch(spec, store.read(storage.id).data)
+        except ModelHubError:
+            continue  # Said once, by the check of packs.
+        if made is not None:
+            record.put_sketches(txn, {storage.id: made})

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from modelhub import ids
-from modelhub.codec.presets import can_be_base
 from modelhub.containers.memory import ArrayFile
 from modelhub.containers.model import Parsed
+from modelhub.dlv.bases import Bases
 from modelhub.dlv.sources import Source
 from modelhub.fs.files import InputFile
 from modelhub.pas import tree as trees
 from modelhub.pas.ingest import Ingested, Progress, ingest, stored_tensors
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
-from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.arrays import Bytes, TensorSpec
 
-__all__ = ["Bases", "StoredSnapshot", "store_file", "store_snapshot"]
-
-
-class Bases:
-    """The storages of an earlier snapshot by tensor name: what deltas are tried against."""
-
-    def __init__(self, tree: Tree | None) -> None:
-        self._by_name: dict[str, StoredStorage] = {}
-        if tree is not None:
-            self._by_name = {t.name: tree.storages[t.storage] for t in tree.tensors}
-
-    def find(self, name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
-        """Return the object to try a delta against: of the same name, and comparable.
-
-        Another shape will do (a grown vocabulary, another last layer), and so will the same values
-        at another precision.
-        """
-        found = self._by_name.get(name)
-        if found is None:
-            return None
-        base, own = TensorSpec(found.dtype, found.shape), TensorSpec(dtype, shape)
-        return found.id if base.count and can_be_base(base, own) else None
+__all__ = ["StoredSnapshot", "store_file", "store_snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +34,8 @@ class StoredSnapshot:
 def store_file(session: Session, source: Source, progress: Progress | None) -> StoredFile:
     """Store an associated file F."""
     with source.open() as file:
-        done = ingest(session, file, source.parse(file), Bases(None).find, progress)
+        bases = Bases(session, None, math.inf)
+        done = ingest(session, file, source.parse(file), bases.find, progress)
     return StoredFile(source.path, done.size, done.sha256, done.recipe, source.kind)
 
 
@@ -96,8 +77,8 @@ def _ingest(
     bases: Bases,
     progress: Progress | None,
 ) -> Ingested:
-    def find(name: str, dtype: str, shape: tuple[int, ...]) -> bytes | None:
-        return bases.find(prefix + name, dtype, shape)
+    def find(name: str, object_id: bytes, spec: TensorSpec, data: Bytes) -> bytes | None:
+        return bases.find(prefix + name, object_id, spec, data)
 
     return ingest(session, file, structure, find, progress)
 

@@ -21,6 +21,7 @@ from modelhub.pas import tree as trees
 from modelhub.pas.ingest import Ingested, Progress, Source, ingest, stored_tensors
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredFile, Tree
+from modelhub.tensors.arrays import Bytes, TensorSpec
 
 __all__ = ["write"]
 
@@ -81,7 +82,7 @@ def write(
     return done
 
 
-def _no_base(_name: str, _dtype: str, _shape: tuple[int, ...]) -> None:
+def _no_base(_name: str, _id: bytes, _spec: TensorSpec, _data: Bytes) -> None:
     """Find no base: a compressed file stands alone."""
 
 

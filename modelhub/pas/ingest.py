@@ -21,16 +21,18 @@ from modelhub.pas import recipe
 from modelhub.pas.recipe import LITERAL_BYTES_MAX, Literal, Reference
 from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredStorage, StoredTensor
+from modelhub.tensors.arrays import Bytes, TensorSpec
 
-__all__ = ["Ingested", "Progress", "Source", "ingest", "stored_tensors"]
+__all__ = ["FindBase", "Ingested", "Progress", "Source", "ingest", "stored_tensors"]
 
 # Runs of a plain file are cut into blobs of this size: small enough to stream, large enough that
 # the 32-byte reference and the index row of each do not count.
 BLOB_BYTES = 16 << 20
 
 Progress = Callable[[int], None]
-# Finds a base for a storage: (tensor name, dtype, shape) -> id of a stored object, or None.
-FindBase = Callable[[str, str, tuple[int, ...]], bytes | None]
+# Finds a base for a storage that is not stored yet: (tensor name, its id, dtype and shape, raw
+# bytes) -> id of a stored object, or None.
+FindBase = Callable[[str, bytes, TensorSpec, Bytes], bytes | None]
 
 
 class Source(Readable, Protocol):
@@ -194,7 +196,7 @@ def _store(
     object_id = ids.tensor_id(storage.dtype, shape, data)
     base = None
     if name is not None and not session.known(object_id):
-        base = find_base(name, storage.dtype, shape)
+        base = find_base(name, object_id, TensorSpec(storage.dtype, shape), data)
     session.add_tensor(object_id, storage.dtype, shape, data, base)
     return object_id
 

@@ -22,8 +22,9 @@ from modelhub.codec.presets import base_as
 from modelhub.errors import ModelHubError, RemoteError
 from modelhub.fs import files, seam
 from modelhub.pas.store import CompanionPaths, PackPaths, Place, Store
-from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.arrays import Bytes, TensorSpec
 from modelhub.tensors.dtypes import by_code, by_name
+from modelhub.tensors.sketches import Sketch
 
 __all__ = ["Session", "SessionPaths", "Tally"]
 
@@ -77,6 +78,9 @@ class Session:
         self.places: dict[bytes, Place] = {}
         self.packs: list[bytes] = []
         self.tally = Tally()
+        # Of tensors that this session adds, for the catalog; whoever looks for bases fills it.
+        self.sketches: dict[bytes, Sketch] = {}
+        self._held: tuple[bytes, Bytes] | None = None
         self._depth_max = depth_max
         self._preset = preset
         self._pack_bytes_max = pack_bytes_max
@@ -109,6 +113,16 @@ class Session:
         """Say whether the object is stored or about to be."""
         return object_id in self._pending or self._find(object_id) is not None
 
+    @property
+    def depth_max(self) -> int:
+        """The longest chain of deltas that may arise."""
+        return self._depth_max
+
+    def settle(self, object_id: bytes) -> None:
+        """Make sure that an object known can be read; closes the pack in hand if it is in there."""
+        if object_id in self._pending:
+            self.seal()
+
     def add_tensor(
         self,
         object_id: bytes,
@@ -128,6 +142,7 @@ class Session:
         kind = by_name(dtype)
         # Before the writer is asked for: reading a base may close the pack in hand.
         decoded = self._base(base)
+        self._held = None
         as_own = None if decoded is None else base_as(decoded[1], TensorSpec(dtype, shape))
         stored, is_delta = self._open().add(
             object_id,
@@ -157,20 +172,29 @@ class Session:
         """
         if base is None or self._depth_max < 1:
             return None
-        if base in self._pending:
-            self.seal()
+        self.settle(base)
         entry = self.store.entry(base)
         if entry.depth >= self._depth_max:
             reader, index = self.store.chain(base)[-1]
             entry = reader.entry(index)
         spec = TensorSpec(by_code(entry.dtype_code).name, entry.shape)
         try:
-            data = self.store.read(entry.id).data
+            data = self.read_base(entry.id)
         except RemoteError as error:
             if error.kind != "tier":
                 raise
             return None
         return (entry.id, entry.depth, data), spec
+
+    def read_base(self, object_id: bytes) -> Bytes:
+        """Decode a tensor that may become a base; the last one is held, in case it does.
+
+        REQUIRES: the object is settled.
+        """
+        if self._held is None or self._held[0] != object_id:
+            self._held = None
+            self._held = object_id, self.store.read(object_id).data
+        return self._held[1]
 
     def add_object(self, kind: int, data: bytes | memoryview | np.ndarray) -> bytes:
         """Store opaque bytes of a kind of `ids` and return their id."""

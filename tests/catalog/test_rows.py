@@ -24,6 +24,8 @@ _NUMBERS = {
     "ANNOTATION": 48,
     "LOCATION": 64,
     "PACK": 65,
+    "SKETCH": 68,
+    "BAND": 69,
     "FILE": 80,
 }
 

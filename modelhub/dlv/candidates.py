@@ -1,0 +1,164 @@
+"""Find stored tensors that a new one may be like: by its name in related versions, by its content.
+
+A *candidate* is a stored tensor that may serve as a base. Names are looked up in the snapshot just
+before and in those that the version is made from; content by the catalog's sketches, so that an
+imported fine-tune finds what it was tuned from, whatever its tensors are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelhub.catalog import Catalog, ReadTxn
+from modelhub.catalog.records import SketchRecord
+from modelhub.pas.tree import Tree
+from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.sketches import Sketch, comparable, difference_bits
+
+__all__ = ["Candidate", "Candidates", "related_trees"]
+
+# Of siblings and cousins the newest are as good as all.
+TREES_MAX = 4
+# Versions made from one parent that are looked at to find the newest.
+SIBLINGS_MAX = 64
+# Of a large family that shares some bands, as many are compared.
+ALIKE_MAX = 24
+# A tensor is like another if an element of the difference takes so many bits less than if values
+# had been dealt anew. Of unrelated layers of one network 1 pair in 5,000 gets 2.0; the first
+# epochs of a training from nothing, which hardly pay as deltas, get 5.
+RELATED_BITS = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored tensor that may serve as a base.
+
+    Args:
+        bits: What an element would take as a difference, roughly; None if nobody can tell.
+        by_name: Whether it has the name of the tensor in a related snapshot.
+    """
+
+    id: bytes
+    bits: float | None
+    by_name: bool
+
+
+class Candidates:
+    """What the tensors of one snapshot after the other may be stored against."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        trees: Sequence[Tree] = (),
+        cousins: Sequence[bytes] = (),
+        *,
+        by_content: bool = True,
+    ) -> None:
+        """Look by name in `trees`, then in the catalog's trees `cousins`, then by content."""
+        self._catalog = catalog
+        self._by_content = by_content
+        self._cousins = tuple(cousins)
+        self._trees = [_by_name(tree) for tree in trees]
+        # Tensors of the snapshot in hand, and of those before it in this commit.
+        self._fresh: dict[bytes, Sketch] = {}
+        self._own: dict[bytes, Sketch] = {}
+        self._own_bands: dict[bytes, list[bytes]] = {}
+
+    def add(self, object_id: bytes, sketch: Sketch) -> None:
+        """Remember a new tensor; it is a candidate from the next snapshot on."""
+        self._fresh[object_id] = sketch
+
+    def next_snapshot(self, before: Tree | None) -> None:
+        """Begin a snapshot; the one before it, if there is one, is the first place to look in."""
+        if before is not None:
+            self._trees.insert(0, _by_name(before))
+        for object_id, sketch in self._fresh.items():
+            self._own[object_id] = sketch
+            for band in sketch.bands:
+                self._own_bands.setdefault(band, []).append(object_id)
+        self._fresh.clear()
+
+    def find(self, name: str, spec: TensorSpec, sketch: Sketch | None) -> list[Candidate]:
+        """Return candidates, best first: the fewest bits, those that nobody can tell at the end.
+
+        Costs some 0.05 ms. Whether they can be a base by dtype and shape is not looked at, but for
+        those found by content.
+        """
+        with self._catalog.read() as txn:
+            named = dict.fromkeys(self._named(txn, name))
+            alike: dict[bytes, None] = {}
+            if sketch is not None and self._by_content:
+                alike = dict.fromkeys(i for i in self._alike(txn, sketch) if i not in named)
+            known = {i: self._sketch(txn, i) for i in [*named, *alike]} if sketch else {}
+        signatures = {
+            i: found.signature
+            for i, found in known.items()
+            if sketch is not None and found is not None and comparable(sketch.bands, found.bands)
+        }
+        bits: dict[bytes, float] = {}
+        if sketch is not None and signatures:
+            own, dealt = difference_bits(spec.dtype, sketch.signature, [*signatures.values()])
+            for object_id, found, chance in zip(signatures, own, dealt, strict=True):
+                if object_id in named or found < chance - RELATED_BITS:
+                    bits[object_id] = float(found)
+        scored = [Candidate(i, bits[i], i in named) for i in bits]
+        scored.sort(key=lambda candidate: candidate.bits or 0.0)
+        return scored + [Candidate(i, None, True) for i in named if i not in bits]
+
+    def bits(self, spec: TensorSpec, sketch: Sketch | None, object_id: bytes) -> float | None:
+        """Return what an element would take as a difference to a stored tensor, if one can tell."""
+        if sketch is None:
+            return None
+        with self._catalog.read() as txn:
+            other = self._sketch(txn, object_id)
+        if other is None or not comparable(sketch.bands, other.bands):
+            return None
+        return float(difference_bits(spec.dtype, sketch.signature, [other.signature])[0, 0])
+
+    def _named(self, txn: ReadTxn, name: str) -> list[bytes]:
+        found = [tree[name] for tree in self._trees if name in tree]
+        for tree in self._cousins:
+            record = txn.tensor(tree, name)
+            if record is not None:
+                found.append(record.id)
+        return found
+
+    def _alike(self, txn: ReadTxn, sketch: Sketch) -> list[bytes]:
+        """Return the newest tensors in a band of the tensor, or next to one, newest first."""
+        found: list[bytes] = []
+        for band in (*sketch.bands, *sketch.probes):
+            found += reversed(self._own_bands.get(band, ()))
+            found += reversed(txn.objects_in_band(band))
+        return list(dict.fromkeys(found))[:ALIKE_MAX]
+
+    def _sketch(self, txn: ReadTxn, object_id: bytes) -> SketchRecord | None:
+        own = self._own.get(object_id)
+        if own is not None:
+            return SketchRecord(own.signature, own.bands)
+        return txn.sketch(object_id)
+
+
+def _by_name(tree: Tree) -> dict[str, bytes]:
+    return {tensor.name: tree.storages[tensor.storage].id for tensor in tree.tensors}
+
+
+def related_trees(txn: ReadTxn, name: str, parents: Sequence[bytes]) -> list[bytes]:
+    """Return trees of versions near one that is to be made, nearest first, its parents left out.
+
+    Those made from the same parents, newest first, and the newest of the same model; of each the
+    last snapshot.
+    """
+    versions = []
+    newest = txn.latest(name)
+    if newest is not None:
+        versions.append(newest)
+    for parent in parents:
+        siblings = [txn.version(child) for child in txn.children(parent)[:SIBLINGS_MAX]]
+        versions += sorted(
+            (sibling for sibling in siblings if sibling is not None),
+            key=lambda version: version.created_ns,
+            reverse=True,
+        )
+    trees = (v.snapshots[-1].tree for v in versions if v.id not in parents and v.snapshots)
+    return list(dict.fromkeys(trees))[:TREES_MAX]
