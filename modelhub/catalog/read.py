@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from modelhub.catalog import coding, keys, rows, values
@@ -208,12 +208,17 @@ class ReadTxn(Transaction):
 
     def sketch(self, object_id: bytes) -> SketchRecord | None:
         """Return the sketch of a tensor object; None if it has none, as in older repositories."""
-        row = self._get(Relation.SKETCH, (object_id,))
-        return None if row is None else coding.sketch_of(row)
+        return self.sketches([object_id])[0]
 
-    def objects_in_band(self, band: bytes) -> tuple[bytes, ...]:
-        """Return the newest tensor objects with a band, oldest first."""
-        return tuple(self._get(Relation.BAND, (band,)) or ())
+    def sketches(self, object_ids: Iterable[bytes]) -> list[SketchRecord | None]:
+        """Return the sketches of tensor objects, None for those that have none."""
+        found = self._get_all(Relation.SKETCH, ((object_id,) for object_id in object_ids))
+        return [None if row is None else coding.sketch_of(row) for row in found]
+
+    def objects_in_bands(self, bands: Iterable[bytes]) -> list[tuple[bytes, ...]]:
+        """Return the newest tensor objects with each band, oldest first."""
+        found = self._get_all(Relation.BAND, ((band,) for band in bands))
+        return [tuple(row or ()) for row in found]
 
     def file_by_sha(self, sha256: bytes) -> tuple[int, bytes] | None:
         """Return size and recipe of a file stored before; None once its recipe is gone."""

@@ -13,7 +13,17 @@ from zlib import crc32
 from modelhub.catalog import keys
 from modelhub.errors import CorruptionError
 
-__all__ = ["COUNTED", "REPAIR_HINT", "Key", "Relation", "decode", "encode", "key_of", "prefix_of"]
+__all__ = [
+    "COUNTED",
+    "REPAIR_HINT",
+    "Key",
+    "Relation",
+    "decode",
+    "encode",
+    "key_of",
+    "prefix_of",
+    "record_of",
+]
 
 Key = tuple[bool | int | float | str | bytes | None, ...]
 
@@ -86,10 +96,7 @@ def decode(key: bytes, value: bytes) -> tuple[bytes, Key, Any]:
     Raises:
         CorruptionError: the checksum fails, or the row breaks its format.
     """
-    body = value[_CHECKSUM_BYTES:]
-    expected = int.from_bytes(value[:_CHECKSUM_BYTES], "little")
-    if len(value) < _CHECKSUM_BYTES or crc32(body, crc32(key)) != expected:
-        raise _damaged(key, "the checksum of a row fails")
+    body = _checked(key, value)
     full = key
     try:
         record = keys.unpack_record(body)
@@ -98,6 +105,29 @@ def decode(key: bytes, value: bytes) -> tuple[bytes, Key, Any]:
         return full, keys.unpack_key(full[1:]), record
     except (ValueError, TypeError) as error:
         raise _damaged(key, str(error)) from error
+
+
+def record_of(key: bytes, value: bytes) -> Any:
+    """Return the record of a row alone, where the key is known.
+
+    Raises:
+        CorruptionError: the checksum fails, or the row breaks its format.
+    """
+    if keys.is_hashed(key):
+        return decode(key, value)[2]
+    body = _checked(key, value)
+    try:
+        return keys.unpack_record(body)
+    except (ValueError, TypeError) as error:
+        raise _damaged(key, str(error)) from error
+
+
+def _checked(key: bytes, value: bytes) -> bytes:
+    body = value[_CHECKSUM_BYTES:]
+    expected = int.from_bytes(value[:_CHECKSUM_BYTES], "little")
+    if len(value) < _CHECKSUM_BYTES or crc32(body, crc32(key)) != expected:
+        raise _damaged(key, "the checksum of a row fails")
+    return body
 
 
 def _damaged(key: bytes, found: str) -> CorruptionError:

@@ -6,7 +6,7 @@ It holds no cursor between steps, so that rows may be written while it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
 
@@ -87,6 +87,17 @@ class Transaction:
         with translated_lmdb(self._environment.path):
             value = cast(bytes | None, self._open().get(key))
         return None if value is None else rows.decode(key, value)[2]
+
+    def _get_all(self, relation: Relation, items: Iterable[Key]) -> list[Any]:
+        """Return the records of rows, None for those not there; cheaper than one by one."""
+        keys_wanted = [keys.shorten(rows.prefix_of(relation, item)) for item in items]
+        with translated_lmdb(self._environment.path):
+            get = self._open().get
+            values = [cast(bytes | None, get(key)) for key in keys_wanted]
+        return [
+            None if value is None else rows.record_of(key, value)
+            for key, value in zip(keys_wanted, values, strict=True)
+        ]
 
     def _has(self, relation: Relation, items: Key) -> bool:
         with translated_lmdb(self._environment.path):

@@ -305,9 +305,9 @@ class WriteTxn(ReadTxn):
         if self._has(Relation.SKETCH, (object_id,)):
             return
         self._put(Relation.SKETCH, (object_id,), coding.sketch_row(sketch))
-        for band in sketch.bands:
-            others = self.objects_in_band(band)[1 - BAND_OBJECTS_MAX :]
-            self._put(Relation.BAND, (band,), (*others, object_id))
+        for band, others in zip(sketch.bands, self.objects_in_bands(sketch.bands), strict=True):
+            kept = others[1 - BAND_OBJECTS_MAX :]
+            self._put(Relation.BAND, (band,), (*kept, object_id))
 
     def delete_sketch(self, object_id: bytes) -> None:
         """Forget the sketch of an object, if it has one."""
@@ -315,8 +315,7 @@ class WriteTxn(ReadTxn):
         if sketch is None:
             return
         self._delete(Relation.SKETCH, (object_id,))
-        for band in sketch.bands:
-            found = self.objects_in_band(band)
+        for band, found in zip(sketch.bands, self.objects_in_bands(sketch.bands), strict=True):
             left = tuple(other for other in found if other != object_id)
             if left:
                 self._put(Relation.BAND, (band,), left)

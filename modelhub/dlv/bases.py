@@ -9,7 +9,7 @@ shorter branch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelhub.codec.presets import can_be_base
 from modelhub.dlv.candidates import Candidate, Candidates
@@ -28,17 +28,25 @@ DOUBT_BYTES_MIN = 256 << 10
 DOUBT_MAX = 3
 # So many candidates are tried before what lies below them; each may take an estimate.
 TRIED_MAX = 4
+# Where chains grow, a tensor below this size is judged by its sketch, as sampling would take as
+# long as coding. A delta takes so many bits an element more than its differences are long, and the
+# guess counts if it is off the bound by this factor.
+GUESS_BYTES_MAX = 4 << 20
+GUESS_BITS = 1.5
+GUESS_DOUBT = 1.25
 # A candidate of another name must be so much better than one of the same name.
 NAME_FAVOUR = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _New:
-    """The tensor in hand."""
+    """The tensor in hand, and what is known of its sizes, in bytes."""
 
     spec: TensorSpec
     data: Bytes
     sketch: Sketch | None
+    alone: float | None = None
+    deltas: dict[bytes, float] = field(default_factory=dict)
 
 
 class Bases:
@@ -99,7 +107,7 @@ class Bases:
         others = [link for candidate, link in found if (candidate, link) not in doubted]
         if len(doubted) > 1 and new.spec.nbytes >= DOUBT_BYTES_MIN:
             costs = {
-                link.id: self._estimate(new, link) * (1 - NAME_FAVOUR * candidate.by_name)
+                link.id: self._delta_bytes(new, link) * (1 - NAME_FAVOUR * candidate.by_name)
                 for candidate, link in doubted
             }
             doubted.sort(key=lambda pair: costs[pair[1].id])
@@ -138,20 +146,38 @@ class Bases:
         if link.depth >= self._session.depth_max:
             return False
         alone = self._alone_bytes(new, link)
-        room = self._recreation_max * alone - link.recreation_bytes
+        room = self._recreation_max * alone - link.bytes_below(new.spec)
         # No delta is kept that is not smaller than the tensor alone.
-        return room >= alone or (room > 0 and self._estimate(new, link) <= room)
+        if room <= 0 or room >= alone:
+            return room > 0
+        if new.spec.nbytes < GUESS_BYTES_MAX and link.id not in new.deltas:
+            guess = self._guess(new, link)
+            if guess is not None and not 1 / GUESS_DOUBT < guess / room < GUESS_DOUBT:
+                return guess < room
+        return self._delta_bytes(new, link) <= room
 
     def _alone_bytes(self, new: _New, link: Link) -> float:
         """Return what the tensor would take alone: as the root of the chain does, if that is so."""
         root = self._chains.chain(link.id)[-1]
         if root.spec == new.spec:
             return root.stored_bytes
-        return sum(estimate(new.data, new.spec, None, None).segment_bytes)
+        if new.alone is None:
+            new.alone = sum(estimate(new.data, new.spec, None, None).segment_bytes)
+        return new.alone
 
-    def _estimate(self, new: _New, link: Link) -> float:
-        data = self._session.read_base(link.id)
-        return sum(estimate(new.data, new.spec, data, link.spec).segment_bytes)
+    def _guess(self, new: _New, link: Link) -> float | None:
+        """Return what a delta would take by what the sketches tell."""
+        assert self._candidates is not None
+        bits = self._candidates.bits(new.spec, new.sketch, link.id)
+        return None if bits is None else (bits + GUESS_BITS) / 8 * new.spec.count
+
+    def _delta_bytes(self, new: _New, link: Link) -> float:
+        """Return what a delta would take by a sample of blocks."""
+        if link.id not in new.deltas:
+            data = self._session.read_base(link.id)
+            found = estimate(new.data, new.spec, data, link.spec)
+            new.deltas[link.id] = sum(found.segment_bytes)
+        return new.deltas[link.id]
 
 
 def _favoured(candidate: Candidate) -> float:

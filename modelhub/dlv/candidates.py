@@ -7,6 +7,7 @@ imported fine-tune finds what it was tuned from, whatever its tensors are called
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,14 @@ __all__ = ["Candidate", "Candidates", "related_trees"]
 
 # Of siblings and cousins the newest are as good as all.
 TREES_MAX = 4
+_Kept = Sketch | SketchRecord
+
 # Versions made from one parent that are looked at to find the newest.
 SIBLINGS_MAX = 64
 # Of a large family that shares some bands, as many are compared.
-ALIKE_MAX = 24
+ALIKE_MAX = 8
+# What is really like a tensor shares most bands; a look at so many suffices if there is something.
+BANDS_FIRST = 3
 # A tensor is like another if an element of the difference takes so many bits less than if values
 # had been dealt anew. Of unrelated layers of one network 1 pair in 5,000 gets 2.0; the first
 # epochs of a training from nothing, which hardly pay as deltas, get 5.
@@ -90,16 +95,16 @@ class Candidates:
             alike: dict[bytes, None] = {}
             if sketch is not None and self._by_content:
                 alike = dict.fromkeys(i for i in self._alike(txn, sketch) if i not in named)
-            known = {i: self._sketch(txn, i) for i in [*named, *alike]} if sketch else {}
+            known = self._sketches(txn, [*named, *alike]) if sketch else {}
         signatures = {
             i: found.signature
             for i, found in known.items()
-            if sketch is not None and found is not None and comparable(sketch.bands, found.bands)
+            if sketch is not None and comparable(sketch.bands, found.bands)
         }
         bits: dict[bytes, float] = {}
         if sketch is not None and signatures:
-            own, dealt = difference_bits(spec.dtype, sketch.signature, [*signatures.values()])
-            for object_id, found, chance in zip(signatures, own, dealt, strict=True):
+            told, chance = difference_bits(spec.dtype, sketch.signature, [*signatures.values()])
+            for object_id, found in zip(signatures, told, strict=True):
                 if object_id in named or found < chance - RELATED_BITS:
                     bits[object_id] = float(found)
         scored = [Candidate(i, bits[i], i in named) for i in bits]
@@ -111,10 +116,10 @@ class Candidates:
         if sketch is None:
             return None
         with self._catalog.read() as txn:
-            other = self._sketch(txn, object_id)
+            other = self._sketches(txn, [object_id]).get(object_id)
         if other is None or not comparable(sketch.bands, other.bands):
             return None
-        return float(difference_bits(spec.dtype, sketch.signature, [other.signature])[0, 0])
+        return float(difference_bits(spec.dtype, sketch.signature, [other.signature])[0][0])
 
     def _named(self, txn: ReadTxn, name: str) -> list[bytes]:
         found = [tree[name] for tree in self._trees if name in tree]
@@ -125,18 +130,26 @@ class Candidates:
         return found
 
     def _alike(self, txn: ReadTxn, sketch: Sketch) -> list[bytes]:
-        """Return the newest tensors in a band of the tensor, or next to one, newest first."""
-        found: list[bytes] = []
-        for band in (*sketch.bands, *sketch.probes):
-            found += reversed(self._own_bands.get(band, ()))
-            found += reversed(txn.objects_in_band(band))
-        return list(dict.fromkeys(found))[:ALIKE_MAX]
+        """Return tensors in the bands of a tensor, else in those next to them.
 
-    def _sketch(self, txn: ReadTxn, object_id: bytes) -> SketchRecord | None:
-        own = self._own.get(object_id)
-        if own is not None:
-            return SketchRecord(own.signature, own.bands)
-        return txn.sketch(object_id)
+        Those that share the most bands come first, of these the newest.
+        """
+        shared: Counter[bytes] = Counter()
+        for bands in (sketch.bands[:BANDS_FIRST], sketch.bands[BANDS_FIRST:], sketch.probes):
+            for band, stored in zip(bands, txn.objects_in_bands(bands), strict=True):
+                shared.update(reversed(self._own_bands.get(band, ())))
+                shared.update(reversed(stored))
+            if shared:
+                break
+        return [object_id for object_id, _ in shared.most_common(ALIKE_MAX)]
+
+    def _sketches(self, txn: ReadTxn, object_ids: Sequence[bytes]) -> dict[bytes, _Kept]:
+        """Return the sketches that there are."""
+        wanted = [object_id for object_id in object_ids if object_id not in self._own]
+        stored = zip(wanted, txn.sketches(wanted), strict=True)
+        found: dict[bytes, _Kept] = {i: kept for i, kept in stored if kept is not None}
+        found.update((i, self._own[i]) for i in object_ids if i in self._own)
+        return found
 
 
 def _by_name(tree: Tree) -> dict[str, bytes]:

@@ -1,18 +1,22 @@
 """Say what it costs to get a stored tensor back: the compressed bytes of its whole chain.
 
-The same unit as `Read.bytes_read` of an exact read. A base of another precision may be read in part
-only; it is counted whole.
+The same unit as `Read.bytes_read` of an exact read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelhub._core import Entry
 from modelhub.pas.store import Store
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.dtypes import by_code
 
 __all__ = ["Chains", "Link"]
+
+_HALVES = frozenset({"bfloat16", "float16"})
+# The core's PlanesBefore.
+_PLANES_LEADING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Link:
         base: What the entry is a delta of; None if it stands alone.
         stored_bytes: Of its own segments.
         recreation_bytes: Of its own segments and of all below.
+        leading_bytes: As much of them as a half-precision twin needs, were it stored against this.
         depth: Entries below it.
     """
 
@@ -31,7 +36,25 @@ class Link:
     spec: TensorSpec
     stored_bytes: int
     recreation_bytes: int
+    leading_bytes: int
     depth: int
+
+    def bytes_below(self, own: TensorSpec) -> int:
+        """Return what a delta of this entry would cost to read, before its own segments."""
+        half = self.spec.dtype == "float32" and own.dtype in _HALVES
+        return self.leading_bytes if half else self.recreation_bytes
+
+
+def _link(entry: Entry, below: Link | None) -> Link:
+    spec = TensorSpec(by_code(entry.dtype_code).name, entry.shape)
+    stored = sum(entry.segment_bytes)
+    if below is None:
+        # Its half-precision twin needs three bytes of each value. A delta is read whole for it, for
+        # its lower level is one piece, and so is what lies under that.
+        leading = sum(entry.segment_bytes[:_PLANES_LEADING]) if spec.dtype == "float32" else stored
+        return Link(entry.id, None, spec, stored, stored, leading, 0)
+    total = stored + below.bytes_below(spec)
+    return Link(entry.id, entry.base, spec, stored, total, total, below.depth + 1)
 
 
 class Chains:
@@ -52,16 +75,8 @@ class Chains:
         if found is None:
             for reader, index in reversed(self._store.chain(object_id)):
                 entry = reader.entry(index)
-                stored = sum(entry.segment_bytes)
                 below = None if entry.base is None else self._links[entry.base]
-                found = Link(
-                    entry.id,
-                    entry.base,
-                    TensorSpec(by_code(entry.dtype_code).name, entry.shape),
-                    stored,
-                    stored + (0 if below is None else below.recreation_bytes),
-                    0 if below is None else below.depth + 1,
-                )
+                found = _link(entry, below)
                 self._links[entry.id] = found
             assert found is not None
         return found

@@ -14,6 +14,7 @@ here must not change without a new number in `_VERSION`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -46,6 +47,8 @@ _GROUP_BYTES = 7
 _SAMPLES = 256
 _SIGNATURE_VALUES = 64
 SIGNATURE_BYTES = 4 * _SIGNATURE_VALUES
+# Another order of them.
+_DEALT = np.roll(np.arange(_SIGNATURE_VALUES), 1)
 # Outliers beyond so many deviations count no more: a few would decide every sum.
 _CLIP = 4.0
 # Deviations are rounded to this step, so that sums are of whole numbers and exact in float32.
@@ -107,34 +110,41 @@ def comparable(own: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
     return own[0][:_GROUP_BYTES] == other[0][:_GROUP_BYTES]
 
 
-def difference_bits(dtype: str, own: bytes, others: list[bytes]) -> npt.NDArray[np.float64]:
+def difference_bits(
+    dtype: str, own: bytes, others: Sequence[bytes]
+) -> tuple[npt.NDArray[np.float64], float]:
     """Return what an element of a tensor takes as a difference to each of others, in bits, roughly.
 
     The mean length of the differences between the sampled values, as integers in the order of the
-    dtype's values, signs included. In the second row stands the same with the other's values in
-    another order: about what unrelated values of such a distribution would take.
+    dtype's values, signs included. The second result is the same between the tensor and itself with
+    its values in another order: about what an unrelated tensor would take.
 
     Args:
         dtype: That of the tensor itself; others may be of another precision.
         own: Its signature.
-        others: Signatures of tensors in the same bands or of the same shape; n of them.
+        others: Signatures of tensors that are comparable; n of them.
 
     Returns:
-        float64 [2, n].
+        float64 [n], and a number.
     """
-    mine = _ordered(np.frombuffer(own, "<f4"))
-    theirs = _ordered(np.frombuffer(b"".join(others), "<f4")).reshape(len(others), -1)
-    both = np.stack([theirs, np.roll(theirs, 1, axis=1)])
-    distance = np.abs(both - mine) >> _SHIFTS.get(dtype, 0)
-    lengths = np.frexp(distance.astype(np.float64))[1] + (distance > 0)
-    found: npt.NDArray[np.float64] = lengths.mean(axis=2)
-    return found
+    values = _ordered(np.frombuffer(b"".join((own, *others)), "<f4"))
+    rows = values.reshape(-1, _SIGNATURE_VALUES).astype(np.float64)
+    mine = rows[0].copy()
+    rows[0] = mine[_DEALT]
+    distances = np.abs(rows - mine)
+    if dtype in _SHIFTS:
+        distances = np.floor(distances * 2.0 ** -_SHIFTS[dtype])
+    # frexp's exponent of a whole number is its length in bits.
+    lengths = np.frexp(distances)[1] + (distances > 0)
+    means: npt.NDArray[np.float64] = lengths.sum(axis=1) / _SIGNATURE_VALUES
+    return means[1:], float(means[0])
 
 
-def _ordered(values: Floats) -> npt.NDArray[np.int64]:
+def _ordered(values: Floats) -> npt.NDArray[np.int32]:
     """Map floats to integers of the same order; both zeros are 0."""
-    bits = values.view(np.int32).astype(np.int64)
-    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    bits = values.view(np.int32)
+    signs = bits >> 31
+    return (bits ^ (signs & 0x7FFFFFFF)) - signs
 
 
 def _deviations(values: Floats) -> Floats | None:
@@ -167,8 +177,9 @@ def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 @lru_cache(maxsize=256)
 def _positions(elements: int) -> npt.NDArray[np.int64]:
     """Return which elements are sampled, of so many."""
-    seed = _mixed(np.full(_SAMPLES, np.uint64(elements)))
-    found = _mixed(seed + np.arange(_SAMPLES, dtype=np.uint64)) % np.uint64(elements)
+    steps = np.arange(_SAMPLES, dtype=np.uint64)
+    seed = _mixed(np.full_like(steps, elements))
+    found = _mixed(seed + steps) % np.uint64(elements)
     return found.astype(np.int64)
 
 
