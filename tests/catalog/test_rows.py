@@ -68,3 +68,14 @@ def test_a_value_cut_short_is_noticed() -> None:
     for size in range(len(value)):
         with pytest.raises(CorruptionError):
             rows.decode(key, value[:size])
+
+
+@pytest.mark.parametrize("name", ["short", "x" * 2000])
+def test_the_record_alone_is_checked_as_well(name: str) -> None:
+    key, value = rows.encode(Relation.TENSOR, (b"tree", name), (1, "two"))
+    assert rows.record_of(key, value) == (1, "two")
+    for damaged in (value[:-1], value[:2], bytes([value[0] ^ 1]) + value[1:]):
+        with pytest.raises(CorruptionError, match="checksum"):
+            rows.record_of(key, damaged)
+    with pytest.raises(CorruptionError):
+        rows.record_of(key[:-1], value)

@@ -10,11 +10,12 @@ from modelhub.catalog import Catalog, WriteTxn
 from modelhub.catalog.records import (
     AnnotationRecord,
     Location,
+    SketchRecord,
     SnapshotRecord,
     TensorRecord,
     VersionRecord,
 )
-from modelhub.catalog.write import NAME_BYTES_MAX
+from modelhub.catalog.write import BAND_OBJECTS_MAX, NAME_BYTES_MAX
 from modelhub.errors import BadInputError, ConflictError, NotFoundError, UsageError
 
 Make = Callable[..., VersionRecord]
@@ -260,3 +261,39 @@ def test_a_map_that_is_full_only_at_the_commit_grows_too(tmp_path: Path) -> None
                     txn.put_locations(places)
             with catalog.read() as txn:
                 assert txn.counts()["location"] == 8 * size
+
+
+def _sketch(*bands: bytes) -> SketchRecord:
+    return SketchRecord(b"signature", bands)
+
+
+def test_a_band_keeps_its_newest_objects(catalog: Catalog) -> None:
+    objects = [b"%032d" % i for i in range(BAND_OBJECTS_MAX + 3)]
+    with catalog.write() as txn:
+        for object_id in objects:
+            txn.put_sketch(object_id, _sketch(b"common", b"own" + object_id))
+        # Known already: its place in the order stays.
+        txn.put_sketch(objects[-2], _sketch(b"common"))
+    with catalog.read() as txn:
+        common, first, none = txn.objects_in_bands([b"common", b"own" + objects[0], b"none"])
+        assert common == tuple(objects[-BAND_OBJECTS_MAX:])
+        assert first == (objects[0],)
+        assert none == ()
+        assert txn.sketch(objects[0]) == _sketch(b"common", b"own" + objects[0])
+
+
+def test_a_sketch_goes_with_its_object(catalog: Catalog) -> None:
+    kept, gone = b"k" * 32, b"g" * 32
+    with catalog.write() as txn:
+        txn.put_locations([(kept, Location(b"p" * 32, 0)), (gone, Location(b"p" * 32, 1))])
+        txn.put_sketch(gone, _sketch(b"a", b"b"))
+        txn.put_sketch(kept, _sketch(b"b", b"c"))
+        # A pack written anew keeps the object, and so its sketch.
+        txn.put_locations([(gone, Location(b"q" * 32, 0))])
+        assert txn.sketch(gone) is not None
+        txn.delete_locations([gone, b"unknown" * 4])
+        assert txn.sketches([gone, kept]) == [None, _sketch(b"b", b"c")]
+        assert txn.objects_in_bands([b"a", b"b", b"c"]) == [(), (kept,), (kept,)]
+        txn.delete_sketch(gone)
+        txn.delete_sketch(kept)
+        assert txn.objects_in_bands([b"b", b"c"]) == [(), ()]

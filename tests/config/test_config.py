@@ -10,6 +10,7 @@ from modelhub.config import (
     CHAIN_DEPTH_LIMIT,
     FORMAT_VERSION,
     PLANES_LIMIT,
+    RECREATION_LIMIT,
     THREADS_LIMIT,
     Config,
 )
@@ -24,6 +25,7 @@ def test_nothing_said_means_the_defaults() -> None:
     st.builds(
         Config,
         chain_depth_max=st.integers(0, CHAIN_DEPTH_LIMIT),
+        recreation_max=st.floats(1, RECREATION_LIMIT) | st.integers(1, int(RECREATION_LIMIT)),
         threads=st.integers(0, THREADS_LIMIT),
         tier_planes=st.integers(1, PLANES_LIMIT),
         tier_cache_mb=st.integers(0, CACHE_MB_LIMIT),
@@ -45,6 +47,11 @@ def test_what_is_written_is_read_back(settings: Config) -> None:
         ("threads = -1", "bad_input"),
         (f"threads = {THREADS_LIMIT + 1}", "bad_input"),
         (f"chain_depth_max = {CHAIN_DEPTH_LIMIT + 1}", "bad_input"),
+        ("recreation_max = 0.99", "bad_input"),
+        ("recreation_max = 257.5", "bad_input"),
+        ("recreation_max = nan", "bad_input"),
+        ("recreation_max = true", "bad_input"),
+        ("recreation_max = '2'", "bad_input"),
         ("threads = true", "bad_input"),
         ("tier = 3", "bad_input"),
         ("tier_planes = 0", "bad_input"),
