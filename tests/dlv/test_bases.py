@@ -56,7 +56,7 @@ def states(step: float, count: int = COMMITS) -> list[dict[str, np.ndarray]]:
     ("step", "settings"),
     [
         (1e-4, {}),
-        (1e-6, {"recreation_max": 1.7}),
+        (1e-6, {"recreation_max": 1.85}),
         (3e-3, {"recreation_max": 2.8}),
         (1e-6, {"chain_depth_max": 3, "recreation_max": 100.0}),
         (1e-4, {"recreation_max": 1}),
