@@ -89,8 +89,8 @@ def tensor_of(name: Any, row: Any) -> TensorRecord:
 
 
 def sketch_row(sketch: SketchRecord) -> tuple[Any, ...]:
-    """Return what is kept of a sketch under its object."""
-    return sketch.signature, tuple(sketch.bands)
+    """Return what is kept of a sketch under its object: the bands' keys are one run of bytes."""
+    return sketch.signature, len(sketch.bands), b"".join(sketch.bands)
 
 
 def sketch_of(row: Any) -> SketchRecord:
@@ -100,8 +100,11 @@ def sketch_of(row: Any) -> SketchRecord:
         CorruptionError: the row is of another shape.
     """
     try:
-        return SketchRecord(*row)
-    except TypeError as error:
+        signature, count, joined = row
+        size = len(joined) // count
+        bands = tuple([joined[at : at + size] for at in range(0, size * count, size)])
+        return SketchRecord(signature, bands)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
         raise _damaged("sketch", error) from error
 
 

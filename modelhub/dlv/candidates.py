@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from modelhub.catalog import Catalog, ReadTxn
 from modelhub.catalog.records import SketchRecord
+from modelhub.catalog.write import BAND_OBJECTS_MAX
 from modelhub.pas.tree import Tree
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.sketches import Sketch, comparable, difference_bits
@@ -64,6 +65,7 @@ class Candidates:
         self._catalog = catalog
         self._by_content = by_content
         self._cousins = tuple(cousins)
+        self._before: list[dict[str, bytes]] = []
         self._trees = [_by_name(tree) for tree in trees]
         # Tensors of the snapshot in hand, and of those before it in this commit.
         self._fresh: dict[bytes, Sketch] = {}
@@ -77,18 +79,20 @@ class Candidates:
     def next_snapshot(self, before: Tree | None) -> None:
         """Begin a snapshot; the one before it, if there is one, is the first place to look in."""
         if before is not None:
-            self._trees.insert(0, _by_name(before))
+            self._before = [_by_name(before)]
         for object_id, sketch in self._fresh.items():
             self._own[object_id] = sketch
             for band in sketch.bands:
-                self._own_bands.setdefault(band, []).append(object_id)
+                objects = self._own_bands.setdefault(band, [])
+                objects.append(object_id)
+                del objects[:-BAND_OBJECTS_MAX]
         self._fresh.clear()
 
     def find(self, name: str, spec: TensorSpec, sketch: Sketch | None) -> list[Candidate]:
         """Return candidates, best first: the fewest bits, those that nobody can tell at the end.
 
-        Costs some 0.05 ms. Whether they can be a base by dtype and shape is not looked at, but for
-        those found by content.
+        Costs some 0.05 ms, and 0.01 for each of up to eight that are alike. Whether they can be a
+        base by dtype and shape is not looked at, but for those found by content.
         """
         with self._catalog.read() as txn:
             named = dict.fromkeys(self._named(txn, name))
@@ -96,20 +100,20 @@ class Candidates:
             if sketch is not None and self._by_content:
                 alike = dict.fromkeys(i for i in self._alike(txn, sketch) if i not in named)
             known = self._sketches(txn, [*named, *alike]) if sketch else {}
-        signatures = {
-            i: found.signature
-            for i, found in known.items()
-            if sketch is not None and comparable(sketch.bands, found.bands)
-        }
-        bits: dict[bytes, float] = {}
-        if sketch is not None and signatures:
-            told, chance = difference_bits(spec.dtype, sketch.signature, [*signatures.values()])
-            for object_id, found in zip(signatures, told, strict=True):
-                if object_id in named or found < chance - RELATED_BITS:
-                    bits[object_id] = float(found)
-        scored = [Candidate(i, bits[i], i in named) for i in bits]
-        scored.sort(key=lambda candidate: candidate.bits or 0.0)
-        return scored + [Candidate(i, None, True) for i in named if i not in bits]
+        if sketch is not None:
+            known = {i: kept for i, kept in known.items() if comparable(sketch.bands, kept.bands)}
+        scored: list[tuple[float, bytes]] = []
+        if sketch is not None and known:
+            signatures = [kept.signature for kept in known.values()]
+            told, chance = difference_bits(spec.dtype, sketch.signature, signatures)
+            for object_id, bits in zip(known, told.tolist(), strict=True):
+                if object_id in named or bits < chance - RELATED_BITS:
+                    scored.append((bits, object_id))
+        scored.sort(key=lambda pair: pair[0])
+        found = [Candidate(object_id, bits, object_id in named) for bits, object_id in scored]
+        return found + [
+            Candidate(object_id, None, True) for object_id in named if object_id not in known
+        ]
 
     def bits(self, spec: TensorSpec, sketch: Sketch | None, object_id: bytes) -> float | None:
         """Return what an element would take as a difference to a stored tensor, if one can tell."""
@@ -122,7 +126,7 @@ class Candidates:
         return float(difference_bits(spec.dtype, sketch.signature, [other.signature])[0][0])
 
     def _named(self, txn: ReadTxn, name: str) -> list[bytes]:
-        found = [tree[name] for tree in self._trees if name in tree]
+        found = [tree[name] for tree in (*self._before, *self._trees) if name in tree]
         for tree in self._cousins:
             record = txn.tensor(tree, name)
             if record is not None:
@@ -141,7 +145,7 @@ class Candidates:
                 shared.update(reversed(stored))
             if shared:
                 break
-        return [object_id for object_id, _ in shared.most_common(ALIKE_MAX)]
+        return sorted(shared, key=shared.__getitem__, reverse=True)[:ALIKE_MAX]
 
     def _sketches(self, txn: ReadTxn, object_ids: Sequence[bytes]) -> dict[bytes, _Kept]:
         """Return the sketches that there are."""
