@@ -18,6 +18,7 @@ from modelhub.errors import CorruptionError
 __all__ = [
     "annotation_of",
     "annotation_row",
+    "signature_of",
     "sketch_of",
     "sketch_row",
     "tensor_of",
@@ -104,6 +105,19 @@ def sketch_of(row: Any) -> SketchRecord:
         size = len(joined) // count
         bands = tuple([joined[at : at + size] for at in range(0, size * count, size)])
         return SketchRecord(signature, bands)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise _damaged("sketch", error) from error
+
+
+def signature_of(row: Any) -> tuple[bytes, bytes]:
+    """Return of a sketch what lookups need, the signature and the first band.
+
+    Raises:
+        CorruptionError: the row is of another shape.
+    """
+    try:
+        signature, count, joined = row
+        return signature, joined[: len(joined) // count]
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise _damaged("sketch", error) from error
 

@@ -208,12 +208,13 @@ class ReadTxn(Transaction):
 
     def sketch(self, object_id: bytes) -> SketchRecord | None:
         """Return the sketch of a tensor object; None if it has none, as in older repositories."""
-        return self.sketches([object_id])[0]
+        row = self._get(Relation.SKETCH, (object_id,))
+        return None if row is None else coding.sketch_of(row)
 
-    def sketches(self, object_ids: Iterable[bytes]) -> list[SketchRecord | None]:
-        """Return the sketches of tensor objects, None for those that have none."""
+    def signatures(self, object_ids: Iterable[bytes]) -> list[tuple[bytes, bytes] | None]:
+        """Return signature and first band of tensor objects, None for those without a sketch."""
         found = self._get_all(Relation.SKETCH, ((object_id,) for object_id in object_ids))
-        return [None if row is None else coding.sketch_of(row) for row in found]
+        return [None if row is None else coding.signature_of(row) for row in found]
 
     def objects_in_bands(self, bands: Iterable[bytes]) -> list[tuple[bytes, ...]]:
         """Return the newest tensor objects with each band, oldest first."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from modelhub.catalog import Catalog, ReadTxn
-from modelhub.catalog.records import SketchRecord
 from modelhub.catalog.write import BAND_OBJECTS_MAX
 from modelhub.pas.tree import Tree
 from modelhub.tensors.arrays import TensorSpec
@@ -22,8 +22,6 @@ __all__ = ["Candidate", "Candidates", "related_trees"]
 
 # Of siblings and cousins the newest are as good as all.
 TREES_MAX = 4
-_Kept = Sketch | SketchRecord
-
 # Versions made from one parent that are looked at to find the newest.
 SIBLINGS_MAX = 64
 # Of a large family that shares some bands, as many are compared.
@@ -94,36 +92,32 @@ class Candidates:
         Costs some 0.05 ms, and 0.01 for each of up to eight that are alike. Whether they can be a
         base by dtype and shape is not looked at, but for those found by content.
         """
+        signatures: dict[bytes, bytes] = {}
         with self._catalog.read() as txn:
             named = dict.fromkeys(self._named(txn, name))
-            alike: dict[bytes, None] = {}
-            if sketch is not None and self._by_content:
-                alike = dict.fromkeys(i for i in self._alike(txn, sketch) if i not in named)
-            known = self._sketches(txn, [*named, *alike]) if sketch else {}
-        if sketch is not None:
-            known = {i: kept for i, kept in known.items() if comparable(sketch.bands, kept.bands)}
+            if sketch is not None:
+                alike = self._alike(txn, sketch) if self._by_content else []
+                every = list(dict.fromkeys((*named, *alike)))
+                signatures = self._signatures(txn, every, sketch)
         scored: list[tuple[float, bytes]] = []
-        if sketch is not None and known:
-            signatures = [kept.signature for kept in known.values()]
-            told, chance = difference_bits(spec.dtype, sketch.signature, signatures)
-            for object_id, bits in zip(known, told.tolist(), strict=True):
+        if sketch is not None and signatures:
+            told, chance = difference_bits(spec.dtype, sketch.signature, [*signatures.values()])
+            for object_id, bits in zip(signatures, told.tolist(), strict=True):
                 if object_id in named or bits < chance - RELATED_BITS:
                     scored.append((bits, object_id))
-        scored.sort(key=lambda pair: pair[0])
+        scored.sort(key=itemgetter(0))
         found = [Candidate(object_id, bits, object_id in named) for bits, object_id in scored]
-        return found + [
-            Candidate(object_id, None, True) for object_id in named if object_id not in known
-        ]
+        return found + [Candidate(i, None, True) for i in named if i not in signatures]
 
     def bits(self, spec: TensorSpec, sketch: Sketch | None, object_id: bytes) -> float | None:
         """Return what an element would take as a difference to a stored tensor, if one can tell."""
         if sketch is None:
             return None
         with self._catalog.read() as txn:
-            other = self._sketches(txn, [object_id]).get(object_id)
-        if other is None or not comparable(sketch.bands, other.bands):
+            other = self._signatures(txn, [object_id], sketch).get(object_id)
+        if other is None:
             return None
-        return float(difference_bits(spec.dtype, sketch.signature, [other.signature])[0][0])
+        return float(difference_bits(spec.dtype, sketch.signature, [other])[0][0])
 
     def _named(self, txn: ReadTxn, name: str) -> list[bytes]:
         found = [tree[name] for tree in (*self._before, *self._trees) if name in tree]
@@ -147,12 +141,19 @@ class Candidates:
                 break
         return sorted(shared, key=shared.__getitem__, reverse=True)[:ALIKE_MAX]
 
-    def _sketches(self, txn: ReadTxn, object_ids: Sequence[bytes]) -> dict[bytes, _Kept]:
-        """Return the sketches that there are."""
-        wanted = [object_id for object_id in object_ids if object_id not in self._own]
-        stored = zip(wanted, txn.sketches(wanted), strict=True)
-        found: dict[bytes, _Kept] = {i: kept for i, kept in stored if kept is not None}
-        found.update((i, self._own[i]) for i in object_ids if i in self._own)
+    def _signatures(
+        self, txn: ReadTxn, object_ids: Sequence[bytes], sketch: Sketch
+    ) -> dict[bytes, bytes]:
+        """Return the signatures that can be compared with a sketch's."""
+        own = self._own
+        stored = [object_id for object_id in object_ids if object_id not in own]
+        told = dict(zip(stored, txn.signatures(stored), strict=True))
+        found = {}
+        for object_id in object_ids:
+            kept = own.get(object_id)
+            pair = told[object_id] if kept is None else (kept.signature, kept.bands[0])
+            if pair is not None and comparable(sketch.bands[0], pair[1]):
+                found[object_id] = pair[0]
         return found
 
 

@@ -58,6 +58,7 @@ def estimate(
     """
     row = by_name(own_spec.dtype)
     mapping = None
+    _check_length(own, own_spec)
     if base is not None:
         if base_spec is None or not can_be_base(base_spec, own_spec):
             kind = "a base without its dtype" if base_spec is None else f"a {base_spec.dtype} base"
@@ -66,6 +67,7 @@ def estimate(
                 expected="the same dtype, or float32 and one of bfloat16 and float16",
                 kind="bad_dtype",
             )
+        _check_length(base, base_spec)
         mapping = base_as(base_spec, own_spec)
     found = _core.estimate(
         row.code,
@@ -79,3 +81,12 @@ def estimate(
     )
     segments = tuple(found["segment_bytes"])
     return Estimate(found["record_bytes"] + sum(segments), segments, found["is_delta"])
+
+
+def _check_length(data: np.ndarray, spec: TensorSpec) -> None:
+    if data.nbytes != spec.nbytes:
+        raise BadInputError(
+            f"{data.nbytes} bytes for a {spec.dtype} tensor of shape {list(spec.shape)}",
+            expected=f"{spec.nbytes} bytes",
+            kind="bad_shape",
+        )

@@ -105,9 +105,9 @@ def sketch(spec: TensorSpec, data: Bytes) -> Sketch | None:
     )
 
 
-def comparable(own: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
-    """Tell by their bands whether two tensors are of one shape and kind, so sampled alike."""
-    return own[0][:_GROUP_BYTES] == other[0][:_GROUP_BYTES]
+def comparable(own_band: bytes, other_band: bytes) -> bool:
+    """Tell by a band of each whether two tensors are of one shape and kind, so sampled alike."""
+    return own_band[:_GROUP_BYTES] == other_band[:_GROUP_BYTES]
 
 
 def difference_bits(

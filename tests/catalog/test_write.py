@@ -292,7 +292,8 @@ def test_a_sketch_goes_with_its_object(catalog: Catalog) -> None:
         txn.put_locations([(gone, Location(b"q" * 32, 0))])
         assert txn.sketch(gone) is not None
         txn.delete_locations([gone, b"unknown" * 4])
-        assert txn.sketches([gone, kept]) == [None, _sketch(b"b", b"c")]
+        assert txn.sketch(kept) == _sketch(b"b", b"c")
+        assert txn.signatures([gone, kept]) == [None, (b"signature", b"b")]
         assert txn.objects_in_bands([b"a", b"b", b"c"]) == [(), (kept,), (kept,)]
         txn.delete_sketch(gone)
         txn.delete_sketch(kept)

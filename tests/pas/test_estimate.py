@@ -130,3 +130,7 @@ def test_a_base_of_another_kind_is_refused() -> None:
         estimate(to_bytes(own), spec_of(own), to_bytes(own), None)
     with pytest.raises(BadInputError):
         estimate(to_bytes(own), spec_of(own), to_bytes(own)[:16], spec_of(own))
+    with pytest.raises(BadInputError, match="16 bytes"):
+        estimate(to_bytes(own)[:16], spec_of(own), None, None)
+    with pytest.raises(BadInputError, match="16 bytes"):
+        estimate(to_bytes(own), spec_of(own), to_bytes(own)[:16], TensorSpec("float32", (4, 2)))
