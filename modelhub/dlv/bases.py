@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from modelhub.codec.presets import can_be_base
 from modelhub.dlv.candidates import Candidate, Candidates
+from modelhub.errors import CorruptionError, NotFoundError
 from modelhub.pas.estimate import estimate
 from modelhub.pas.recreation import Chains, Link
 from modelhub.pas.session import Session
@@ -34,6 +35,8 @@ TRIED_MAX = 4
 GUESS_BYTES_MAX = 4 << 20
 GUESS_BITS = 1.5
 GUESS_DOUBT = 1.25
+# `fsck` tells of these; a commit goes on without the base.
+_DAMAGE = (CorruptionError, NotFoundError)
 # A candidate of another name must be so much better than one of the same name.
 NAME_FAVOUR = 0.02
 
@@ -90,11 +93,21 @@ class Bases:
         return self._bounded(new, self._sorted(new, found))
 
     def _link(self, object_id: bytes) -> Link | None:
-        """Return an entry, or None if it is no longer stored."""
+        """Return an entry, or None if it is no longer stored, or its pack is damaged."""
         if not self._session.known(object_id):
             return None
         self._session.settle(object_id)
-        return self._chains.link(object_id)
+        try:
+            return self._chains.link(object_id)
+        except _DAMAGE:
+            return None
+
+    def _read(self, link: Link) -> Bytes | None:
+        """Return a base's bytes, or None if they are damaged: what is new must not rest on them."""
+        try:
+            return self._session.read_base(link.id)
+        except _DAMAGE:
+            return None
 
     def _sorted(self, new: _New, found: list[tuple[Candidate, Link]]) -> list[Link]:
         """Put the candidates whose order is in doubt in that of their estimates."""
@@ -119,7 +132,7 @@ class Bases:
         """Return the first that keeps the bounds, of the candidates and what lies below them."""
         tried = links[:TRIED_MAX]
         for link in tried:
-            if self._allowed(new, link):
+            if self._allowed(new, link) and self._read(link) is not None:
                 return link.id
         below = {
             under.id: under
@@ -128,7 +141,7 @@ class Bases:
             if _fits(under.spec, new.spec)
         }
         for link in self._nearest(new, list(below.values())):
-            if self._allowed(new, link):
+            if self._allowed(new, link) and self._read(link) is not None:
                 return link.id
         return None
 
@@ -174,9 +187,12 @@ class Bases:
     def _delta_bytes(self, new: _New, link: Link) -> float:
         """Return what a delta would take by a sample of blocks."""
         if link.id not in new.deltas:
-            data = self._session.read_base(link.id)
-            found = estimate(new.data, new.spec, data, link.spec)
-            new.deltas[link.id] = sum(found.segment_bytes)
+            data = self._read(link)
+            if data is None:
+                new.deltas[link.id] = math.inf
+            else:
+                found = estimate(new.data, new.spec, data, link.spec)
+                new.deltas[link.id] = sum(found.segment_bytes)
         return new.deltas[link.id]
 
 

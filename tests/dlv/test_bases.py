@@ -17,6 +17,7 @@ from modelhub.dlv.checkout import checkout
 from modelhub.dlv.commit import commit_content
 from modelhub.dlv.memory import content_of
 from modelhub.dlv.state import Repo
+from modelhub.pas.scan import pack_names
 from modelhub.tensors.arrays import spec_of, to_bytes
 
 COMMITS = 40
@@ -147,3 +148,23 @@ def test_without_candidates_nothing_is_found(tmp_path: Path) -> None:
         bases = Bases(session, None, 3.0)
         assert bases.find("large", id_of(own), spec_of(own), to_bytes(own)) is None
         assert session.sketches == {}
+
+
+@pytest.mark.parametrize("damage", ["a byte", "the whole pack"])
+def test_a_damaged_base_is_passed_over(tmp_path: Path, damage: str) -> None:
+    first, second = states(1e-4, 2)
+    with opened(tmp_path / "repo") as repo:
+        put(repo, "model", first)
+        entry = repo.store.entry(id_of(first["large"]))
+        pack = repo.layout.pack_path(pack_names(repo.layout)[0].hex())
+    if damage == "a byte":
+        data = bytearray(pack.read_bytes())
+        data[entry.offset + entry.record_bytes + 1000] ^= 1
+        pack.write_bytes(data)
+    else:
+        pack.unlink()
+    with Repo.open(tmp_path / "repo") as repo:
+        put(repo, "imported", {f"x.{name}": array for name, array in second.items()})
+        assert repo.store.entry(id_of(second["large"])).base is None
+        read = repo.store.read(id_of(second["large"])).data
+        assert read.tobytes() == second["large"].tobytes()
