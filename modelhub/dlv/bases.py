@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from modelhub.codec.presets import can_be_base
 from modelhub.dlv.candidates import Candidate, Candidates
-from modelhub.errors import CorruptionError, NotFoundError
+from modelhub.errors import CorruptionError, NotFoundError, RemoteError
 from modelhub.pas.estimate import estimate
 from modelhub.pas.recreation import Chains, Link
 from modelhub.pas.session import Session
@@ -103,10 +103,14 @@ class Bases:
             return None
 
     def _read(self, link: Link) -> Bytes | None:
-        """Return a base's bytes, or None if they are damaged: what is new must not rest on them."""
+        """Return a base's bytes; None if they are damaged, or in a tier that cannot be reached."""
         try:
             return self._session.read_base(link.id)
         except _DAMAGE:
+            return None
+        except RemoteError as error:
+            if error.kind != "tier":
+                raise
             return None
 
     def _sorted(self, new: _New, found: list[tuple[Candidate, Link]]) -> list[Link]:

@@ -102,7 +102,7 @@ def _put(txn: WriteTxn, layout: Layout, index: PackIndex, version: _Found) -> No
 
 
 def _put_sketches(txn: WriteTxn, store: Store, found: list[_Found]) -> None:
-    """Read every tensor, in the order in which they came; one that is damaged has no sketch."""
+    """Read every tensor, in the order in which they came; one that cannot be read has no sketch."""
     storages = (
         storage
         for version in found
@@ -116,6 +116,6 @@ def _put_sketches(txn: WriteTxn, store: Store, found: list[_Found]) -> None:
         try:
             made = sketch(spec, store.read(storage.id).data)
         except ModelHubError:
-            continue  # Said once, by the check of packs.
+            continue  # The check of packs says why.
         if made is not None:
             record.put_sketches(txn, {storage.id: made})
