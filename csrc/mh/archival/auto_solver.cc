@@ -30,7 +30,7 @@ constexpr double kHottest = 0.1, kColdest = 1e-4;
 constexpr double kNear = 1e-4, kHardly = 2e-4;
 // While the gap is wider, the bound climbs on from where it was, towards the better plan.
 constexpr double kClose = 5e-3;
-constexpr int kClimbs = 4;
+constexpr int kClimbs = 4, kRoundsToGoOn = 50;
 // Polishing of plans to begin with, and of the best one in a large graph.
 constexpr int kPolishFirst = 3;
 
@@ -71,7 +71,7 @@ std::vector<ArchivalPlan> Beginnings(const StorageGraph& graph) {
 // Rounds of the relaxation, by what one of them goes through.
 int BoundRounds(const Relaxation& relaxation) {
   constexpr double kWork = 8e8;
-  return static_cast<int>(std::clamp(kWork / relaxation.size(), 10.0, 600.0));
+  return static_cast<int>(std::clamp(kWork / relaxation.size(), 16.0, 600.0));
 }
 
 void Improve(const StorageGraph& graph, double bound, PlanSearch* search) {
@@ -124,7 +124,8 @@ AutoSolution SolveAuto(const StorageGraph& graph) {
   const int rounds = BoundRounds(relaxation);
   relaxation.Climb(best_storage, rounds);
   Improve(graph, relaxation.bound(), &search);
-  for (int again = 0; again < kClimbs && relaxation.bound() * (1 + kClose) < search.storage();
+  const int climbs = rounds >= kRoundsToGoOn ? kClimbs : 0;
+  for (int again = 0; again < climbs && relaxation.bound() * (1 + kClose) < search.storage();
        again++) {
     const double before = relaxation.bound();
     relaxation.Climb(search.storage(), rounds);

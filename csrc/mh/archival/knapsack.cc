@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace mh {
 
@@ -10,7 +11,31 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Weights are sums of a few doubles; what differs by less is the same.
 constexpr double kSlack = 1e-12;
+
+bool IsLess(double a, double a_next, double b, double b_next) {
+  return a != b ? a < b : a_next < b_next;
+}
 }  // namespace
+
+// Adds the lower convex hull of what is kept of the item that came last.
+void Knapsack::AddSteps(uint32_t place) {
+  hull_.clear();
+  for (uint32_t k = kept_begin_[place]; k < kept_begin_[place + 1]; k++) {
+    while (hull_.size() >= 2) {
+      const KnapsackOption &a = kept_[hull_[hull_.size() - 2]], &b = kept_[hull_.back()];
+      if ((a.cost - b.cost) * (kept_[k].weight - a.weight) >
+          (a.cost - kept_[k].cost) * (b.weight - a.weight)) {
+        break;
+      }
+      hull_.pop_back();
+    }
+    hull_.push_back(k);
+  }
+  for (size_t k = 1; k < hull_.size(); k++) {
+    const KnapsackOption &a = kept_[hull_[k - 1]], &b = kept_[hull_[k]];
+    steps_.push_back({a.cost - b.cost, b.weight - a.weight, place, hull_[k]});
+  }
+}
 
 void Knapsack::Prepare(std::span<const KnapsackOption> options, std::span<const uint32_t> begin) {
   const size_t items = begin.size() - 1;
@@ -19,14 +44,15 @@ void Knapsack::Prepare(std::span<const KnapsackOption> options, std::span<const 
   order_.resize(items);
   std::iota(order_.begin(), order_.end(), 0U);
   std::vector<double> span(items);
+  std::vector<std::pair<const KnapsackOption*, const KnapsackOption*>> ends(items);
   for (size_t i = 0; i < items; i++) {
-    const auto own = options.subspan(begin[i], begin[i + 1] - begin[i]);
-    double low = kInfinity, high = 0;
-    for (const KnapsackOption& option : own) {
-      low = std::min(low, option.weight);
-      high = std::max(high, option.weight);
+    const KnapsackOption *lightest = &options[begin[i]], *cheapest = lightest;
+    for (const KnapsackOption& option : options.subspan(begin[i], begin[i + 1] - begin[i])) {
+      if (IsLess(option.weight, option.cost, lightest->weight, lightest->cost)) lightest = &option;
+      if (IsLess(option.cost, option.weight, cheapest->cost, cheapest->weight)) cheapest = &option;
     }
-    span[i] = high - low;
+    ends[i] = {lightest, cheapest};
+    span[i] = cheapest->weight - lightest->weight;
   }
   std::stable_sort(order_.begin(), order_.end(),
                    [&](uint32_t a, uint32_t b) { return span[a] > span[b]; });
@@ -34,35 +60,26 @@ void Knapsack::Prepare(std::span<const KnapsackOption> options, std::span<const 
   for (size_t place = 0; place < items; place++) {
     const uint32_t i = order_[place];
     const size_t first = kept_.size();
-    kept_.insert(kept_.end(), options.begin() + begin[i], options.begin() + begin[i + 1]);
-    const auto own = kept_.begin() + static_cast<ptrdiff_t>(first);
-    std::sort(own, kept_.end(), [](const KnapsackOption& a, const KnapsackOption& b) {
-      return a.weight != b.weight ? a.weight < b.weight : a.cost < b.cost;
-    });
+    const auto [lightest, cheapest] = ends[i];
+    // Most are dearer than the lightest or heavier than the cheapest: not worth sorting.
+    kept_.push_back(*lightest);
+    for (const KnapsackOption& option : options.subspan(begin[i], begin[i + 1] - begin[i])) {
+      if (option.cost < lightest->cost && option.weight < cheapest->weight) {
+        kept_.push_back(option);
+      }
+    }
+    if (cheapest->cost < lightest->cost) kept_.push_back(*cheapest);
+    std::sort(kept_.begin() + static_cast<ptrdiff_t>(first), kept_.end(),
+              [](const KnapsackOption& a, const KnapsackOption& b) {
+                return IsLess(a.weight, a.cost, b.weight, b.cost);
+              });
     size_t end = first + 1;
     for (size_t k = first + 1; k < kept_.size(); k++) {
       if (kept_[k].cost < kept_[end - 1].cost) kept_[end++] = kept_[k];
     }
     kept_.resize(end);
     kept_begin_.push_back(static_cast<uint32_t>(end));
-    // The lower convex hull of what is left, as steps.
-    std::vector<size_t> hull;
-    for (size_t k = first; k < end; k++) {
-      while (hull.size() >= 2) {
-        const KnapsackOption &a = kept_[hull[hull.size() - 2]], &b = kept_[hull.back()];
-        if ((a.cost - b.cost) * (kept_[k].weight - a.weight) >
-            (a.cost - kept_[k].cost) * (b.weight - a.weight)) {
-          break;
-        }
-        hull.pop_back();
-      }
-      hull.push_back(k);
-    }
-    for (size_t k = 1; k < hull.size(); k++) {
-      const KnapsackOption &a = kept_[hull[k - 1]], &b = kept_[hull[k]];
-      steps_.push_back({a.cost - b.cost, b.weight - a.weight, static_cast<uint32_t>(place),
-                        static_cast<uint32_t>(hull[k])});
-    }
+    AddSteps(static_cast<uint32_t>(place));
   }
   std::sort(steps_.begin(), steps_.end(),
             [](const Step& a, const Step& b) { return a.gain * b.weight > b.gain * a.weight; });

@@ -32,6 +32,7 @@ class Knapsack {
     uint32_t option = 0;  // What it leads to.
   };
   void Prepare(std::span<const KnapsackOption> options, std::span<const uint32_t> begin);
+  void AddSteps(uint32_t place);
   void Begin(double room);  // With what the steps give, taken while they fit.
   double Relaxed(size_t from, double room) const;
   void Branch(size_t item, double cost, double room);
@@ -41,7 +42,8 @@ class Knapsack {
   std::vector<uint32_t> order_;       // Items with the greatest span of weights first.
   std::vector<double> least_weight_;  // Of the items from here on in that order.
   std::vector<double> base_cost_;     // Of their lightest options.
-  std::vector<Step> steps_;           // By gain for weight.
+  std::vector<uint32_t> hull_;
+  std::vector<Step> steps_;  // By gain for weight.
   std::vector<uint32_t> chosen_, best_;
   double best_cost_ = 0;
   int nodes_left_ = 0;

@@ -21,7 +21,7 @@ constexpr size_t kChildrenMax = 64;
 // Groups of more vertices are not exchanged as a whole.
 constexpr size_t kExchangeMax = 512;
 constexpr int kNodesMax = 400;
-constexpr int kPolishRounds = 10;
+constexpr int kPolishRounds = 4;
 // A round that saves less is the last.
 constexpr double kPolished = 1e-5;
 // What exceeds a budget counts so many times what it takes to store as much, at first and at last.

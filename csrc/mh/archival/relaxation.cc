@@ -19,7 +19,7 @@ constexpr size_t kExactItemsMax = 64;
 constexpr double kLeftOut = 1e280;
 // The volume algorithm's numbers (Barahona and Anbil): how far a step goes of what Polyak's would,
 // by how much that changes with what comes of it, and how much of a direction is new.
-constexpr double kPaceFirst = 0.1, kPaceMax = 2, kFaster = 1.1, kSlower = 0.66;
+constexpr double kPaceFirst = 0.5, kPaceMax = 2, kFaster = 1.1, kSlower = 0.66;
 constexpr double kMixFirst = 0.1, kMixLast = 0.01;
 constexpr int kPatience = 20;  // Rounds without a better bound before the steps become smaller.
 
