@@ -23,7 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
     parser.add_argument(
-        "--grace", metavar="DURATION", help="spare what is younger, such as 90s, 15min, 2h, 7d"
+        "--grace",
+        metavar="DURATION",
+        help="spare packs written, or stored anew elsewhere, less than this ago: 90s, 15min, 2h, "
+        "7d (default 0s: whoever reads here looks up again what has moved; give readers on other "
+        "hosts the time that their longest checkout takes)",
     )
 
 

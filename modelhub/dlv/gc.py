@@ -1,7 +1,9 @@
-"""Free the room of what no version needs: packs left by crashes, and objects of removed versions.
+"""Free the room of what no version needs: packs left by crashes, objects of removed versions, and
+old copies of objects that were stored anew.
 
 Packs are immutable. A pack with dead objects is written anew without them; only after the catalog
-names the new places does the old one go. Killed at any point, `gc` leaves every version readable.
+names the new places does the old one go, and before the next one is taken up, so that the room of
+one pack is enough. Killed at any point, `gc` leaves every version readable.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from modelhub import _core
@@ -21,6 +23,7 @@ from modelhub.fs import files
 from modelhub.pas import leftovers, tiers
 from modelhub.pas.reach import reachable
 from modelhub.pas.scan import pack_names
+from modelhub.pas.session import PACK_BYTES_MAX
 from modelhub.pas.split import split_pack
 
 __all__ = ["GRACE_SECONDS_DEFAULT", "GcResult", "gc"]
@@ -55,12 +58,16 @@ class GcResult:
 
 @dataclass(slots=True)
 class _Pack:
-    """A pack in the folder: its size with its companion, age, and which entries are live."""
+    """A pack in the folder: its size with its companion, age, and which of its entries are live.
+
+    The age is counted from when it was written, or when the last of its entries was stored anew.
+    """
 
     name: bytes
     size: int
     age_seconds: float
     live: list[int]
+    live_bytes: int
     dead: int
     dead_bytes: int
     is_split: bool
@@ -117,17 +124,25 @@ def _look(repo: Repo, name: bytes, live: set[bytes]) -> _Pack:
     """Split a pack's entries; one whose object is read from another pack is dead here."""
     path = repo.layout.pack_path(name.hex())
     stat = files.file_stat(path)
-    pack = _Pack(name, stat.st_size, time.time() - stat.st_mtime, [], 0, 0, False)
+    pack = _Pack(name, stat.st_size, 0.0, [], 0, 0, 0, False)
+    elsewhere: set[bytes] = set()
     with _core.PackReader(str(path)) as reader, repo.catalog.read() as txn:
         pack.size += reader.far_bytes
         pack.is_split = reader.is_split
         for index in range(reader.count):
             entry = reader.entry(index)
-            if entry.id in live and txn.location(entry.id) == Location(name, index):
+            place = txn.location(entry.id)
+            if entry.id in live and place == Location(name, index):
                 pack.live.append(index)
-            else:
-                pack.dead += 1
-                pack.dead_bytes += entry.stored_bytes
+                pack.live_bytes += entry.stored_bytes
+                continue
+            pack.dead += 1
+            pack.dead_bytes += entry.stored_bytes
+            if entry.id in live and place is not None:
+                elsewhere.add(place.pack)
+    # The pack that an object moved to was written when it moved.
+    written = [files.file_stat(repo.layout.pack_path(other.hex())).st_mtime for other in elsewhere]
+    pack.age_seconds = time.time() - max([stat.st_mtime, *written])
     return pack
 
 
@@ -155,7 +170,28 @@ def _split_again(repo: Repo, names: list[bytes]) -> None:
                 split_pack(repo.layout, tier, name, repo.config.tier_planes)
 
 
+def _batches(packs: list[_Pack]) -> Iterator[list[_Pack]]:
+    """Yield packs to be written anew together: what lives in them fits one pack."""
+    batch: list[_Pack] = []
+    size = 0
+    for pack in packs:
+        if batch and size + pack.live_bytes > PACK_BYTES_MAX:
+            yield batch
+            batch, size = [], 0
+        batch.append(pack)
+        size += pack.live_bytes
+    if batch:
+        yield batch
+
+
 def _rewrite(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
+    """Remove what is dead, then write the others anew batch by batch; return new bytes."""
+    if drop:
+        _replace(repo, [], drop)
+    return sum(_replace(repo, batch, []) for batch in _batches(packs))
+
+
+def _replace(repo: Repo, packs: list[_Pack], drop: list[_Pack]) -> int:
     """Copy what lives into new packs, move the records, remove the old packs; return new bytes."""
     with repo.session() as session:
         for pack in packs:

@@ -6,6 +6,7 @@ write the catalog anew.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from modelhub import _core, ids
@@ -49,31 +50,81 @@ def pack_names(layout: Layout) -> list[bytes]:
     return sorted(names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """One of the entries that hold an object; `depth` is what the entry says."""
+
+    place: Place
+    kind: int
+    depth: int
+    stored_bytes: int
+    base: bytes | None
+
+
 def scan(layout: Layout) -> PackIndex:
     """Read the index of every pack."""
     index = PackIndex()
+    copies: dict[bytes, list[_Copy]] = defaultdict(list)
     for name in pack_names(layout):
         try:
             with _core.PackReader(str(layout.pack_path(name.hex()))) as reader:
-                _take(index, name, reader)
+                _take(copies, name, reader)
         except ModelHubError as error:
             index.unreadable[name] = error
+    _choose(index, copies)
     return index
 
 
-def _take(index: PackIndex, name: bytes, reader: _core.PackReader) -> None:
+def _take(copies: dict[bytes, list[_Copy]], name: bytes, reader: _core.PackReader) -> None:
     all_ids = reader.ids()
     for number in range(reader.count):
         object_id = all_ids[number * ids.ID_BYTES : (number + 1) * ids.ID_BYTES]
         entry = reader.entry(number)
-        # Of two copies the one with the shorter chain counts: then a base always has a smaller
-        # depth than what builds on it, and chains over mixed copies cannot run in a circle.
-        if entry.depth >= index.depths.get(object_id, entry.depth + 1):
-            continue
-        index.places[object_id] = Place(name, number)
-        index.kinds[object_id] = entry.kind
-        index.depths[object_id] = entry.depth
-        index.stored_bytes[object_id] = entry.stored_bytes
-        index.bases.pop(object_id, None)
-        if entry.base is not None:
-            index.bases[object_id] = entry.base
+        place = Place(name, number)
+        copy = _Copy(place, entry.kind, entry.depth, entry.stored_bytes, entry.base)
+        copies[object_id].append(copy)
+
+
+def _choose(index: PackIndex, copies: dict[bytes, list[_Copy]]) -> None:
+    """Choose for each object one copy such that every chain ends that can.
+
+    An archive run stores objects anew against other bases while old copies are still there, so
+    that copies put together at random could run in a circle, and the depth that an entry tells may
+    be that of a base which is stored in another way by now. Objects are taken step by step from
+    those with a copy that stands alone: a copy is chosen once its base is.
+    """
+    waiting: dict[bytes, list[bytes]] = defaultdict(list)
+    todo: list[bytes] = []
+    for object_id, found in copies.items():
+        for copy in found:
+            if copy.base is not None:
+                waiting[copy.base].append(object_id)
+        alone = next((copy for copy in found if copy.base is None), None)
+        if alone is not None:
+            _put(index, object_id, alone, 0)
+            todo.append(object_id)
+    for depth in range(1, len(copies) + 1):
+        above, todo = todo, []
+        for base in above:
+            for object_id in waiting.get(base, ()):
+                if object_id in index.places:
+                    continue
+                copy = next(copy for copy in copies[object_id] if copy.base == base)
+                _put(index, object_id, copy, depth)
+                todo.append(object_id)
+        if not todo:
+            break
+    for object_id, found in copies.items():
+        # A base is missing or damaged; the reader that meets it says so.
+        if object_id not in index.places:
+            shortest = min(found, key=lambda copy: copy.depth)
+            _put(index, object_id, shortest, shortest.depth)
+
+
+def _put(index: PackIndex, object_id: bytes, copy: _Copy, depth: int) -> None:
+    index.places[object_id] = copy.place
+    index.kinds[object_id] = copy.kind
+    index.depths[object_id] = depth
+    index.stored_bytes[object_id] = copy.stored_bytes
+    if copy.base is not None:
+        index.bases[object_id] = copy.base

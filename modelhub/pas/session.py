@@ -26,7 +26,7 @@ from modelhub.tensors.arrays import Bytes, TensorSpec
 from modelhub.tensors.dtypes import by_code, by_name
 from modelhub.tensors.sketches import Sketch
 
-__all__ = ["Session", "SessionPaths", "Tally"]
+__all__ = ["PACK_BYTES_MAX", "Base", "Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
@@ -41,6 +41,16 @@ class Tally:
     known: int = 0
     stored_bytes: int = 0
     new_tensors: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base in memory: its id, the deltas below it, and its raw bytes."""
+
+    id: bytes
+    depth: int
+    spec: TensorSpec
+    data: np.ndarray
 
 
 class SessionPaths(PackPaths, Protocol):
@@ -173,10 +183,13 @@ class Session:
         if base is None or self._depth_max < 1:
             return None
         self.settle(base)
-        entry = self.store.entry(base)
-        if entry.depth >= self._depth_max:
-            reader, index = self.store.chain(base)[-1]
-            entry = reader.entry(index)
+        chain = self.store.chain(base)
+        # Counted, since an entry only tells how deep its base was when it was written.
+        depth = len(chain) - 1
+        reader, index = chain[0]
+        if depth >= self._depth_max:
+            depth, (reader, index) = 0, chain[-1]
+        entry = reader.entry(index)
         spec = TensorSpec(by_code(entry.dtype_code).name, entry.shape)
         try:
             data = self.read_base(entry.id)
@@ -184,7 +197,7 @@ class Session:
             if error.kind != "tier":
                 raise
             return None
-        return (entry.id, entry.depth, data), spec
+        return (entry.id, depth, data), spec
 
     def read_base(self, object_id: bytes) -> Bytes:
         """Decode a tensor that may become a base; the last one is held, in case it does.
@@ -195,6 +208,36 @@ class Session:
             self._held = None
             self._held = object_id, self.store.read(object_id).data
         return self._held[1]
+
+    def rewrite_tensor(
+        self, object_id: bytes, spec: TensorSpec, data: np.ndarray, base: Base | None
+    ) -> bool:
+        """Store a tensor anew, whether or not it is stored already; return if it is a delta.
+
+        Args:
+            data: Its raw bytes (uint8, contiguous).
+            base: What to try a delta against: taken as it is, however deep.
+        """
+        kind = by_name(spec.dtype)
+        stored, is_delta = self._open().add(
+            object_id,
+            ids.TENSOR,
+            kind.code,
+            kind.width,
+            kind.kind,
+            spec.shape,
+            data,
+            base=None if base is None else (base.id, base.depth, base.data),
+            base_as=None if base is None else base_as(base.spec, spec),
+            threads=self.store.threads,
+        )
+        self._keep(object_id, stored)
+        return is_delta
+
+    @property
+    def full(self) -> bool:
+        """Whether the pack in hand has reached its size and is closed."""
+        return bool(self.packs) and self._writer is None
 
     def add_object(self, kind: int, data: bytes | memoryview | np.ndarray) -> bytes:
         """Store opaque bytes of a kind of `ids` and return their id."""

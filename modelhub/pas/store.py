@@ -29,6 +29,9 @@ _READERS_MAX = 256
 # A chain longer than this is a cycle or damage: writers keep chains far shorter (config.toml's
 # chain_depth_max).
 _CHAIN_MAX = 4096
+# How often an object whose pack is gone is looked up again: each time somebody has moved it between
+# the look-up and the opening, which `gc` takes longer to do again than a reader to look.
+_LOOKUPS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,22 +175,25 @@ class Store:
             NotFoundError: no pack holds it.
             CorruptionError: its pack is missing or damaged.
         """
-        place = self._locate(object_id)
-        if place is None:
-            raise NotFoundError(
-                f"object {object_id.hex()} is not stored", hint="run `modelhub fsck`"
-            )
-        try:
-            return self.reader(place.pack), place.index
-        except NotFoundError as error:
-            again = self._locate(object_id)
-            if again is not None and again != place:
-                return self.reader(again.pack), again.index
-            raise CorruptionError(
-                f"pack {place.pack.hex()} is missing",
-                where=f"object {object_id.hex()}",
-                hint="run `modelhub fsck`",
-            ) from error
+        gone: Place | None = None
+        for _ in range(_LOOKUPS_MAX):
+            place = self._locate(object_id)
+            if place is None:
+                raise NotFoundError(
+                    f"object {object_id.hex()} is not stored", hint="run `modelhub fsck`"
+                )
+            if place == gone:
+                break
+            try:
+                return self.reader(place.pack), place.index
+            except NotFoundError:
+                gone = place
+        assert gone is not None
+        raise CorruptionError(
+            f"pack {gone.pack.hex()} is missing",
+            where=f"object {object_id.hex()}",
+            hint="run `modelhub fsck`",
+        )
 
     def entry(self, object_id: bytes) -> _core.Entry:
         """Return an object's entry: kind, dtype, shape, base, depth and stored sizes in bytes."""
@@ -195,7 +201,11 @@ class Store:
         return reader.entry(index)
 
     def chain(self, object_id: bytes) -> Chain:
-        """Return the entries needed to decode an object: itself, its base, its base's base..."""
+        """Return the entries needed to decode an object: itself, its base, its base's base...
+
+        Objects may be stored anew meanwhile. Bases are named by content, so a chain that was found
+        partly before and partly after is as good as any; and it ends, as each state's chains do.
+        """
         chain = [self.find(object_id)]
         base = chain[0][0].entry(chain[0][1]).base
         while base is not None:
