@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, VersionRecord
+from modelhub.dlv import archive as archives
 from modelhub.dlv import commit as commits
 from modelhub.dlv import copy as copies
 from modelhub.dlv import fsck as checks
@@ -21,6 +22,7 @@ from modelhub.dlv import retention
 from modelhub.dlv import tag as tags
 from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
+from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
@@ -255,6 +257,10 @@ class Repository:
     def usage(self) -> Usage:
         """Return what the repository and each version take on disk."""
         return usage(self._repo)
+
+    def archive(self, **options: Any) -> ArchiveResult:
+        """Store versions in less room within budgets; options of `dlv.archive.archive`."""
+        return archives.archive(self._repo, **options)
 
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""

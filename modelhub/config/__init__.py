@@ -10,6 +10,7 @@ from typing import Any
 from modelhub.errors import BadInputError
 
 __all__ = [
+    "ALPHA_MAX",
     "CACHE_MB_LIMIT",
     "CHAIN_DEPTH_LIMIT",
     "FORMAT_VERSION",
@@ -34,6 +35,10 @@ PLANES_LIMIT = 7
 CACHE_MB_LIMIT = 10**9
 # Room for a name and an address in every language.
 _TEXT_BYTES_MAX = 400
+# A slip of the pen, rather than somebody with a million commits between two runs.
+_ARCHIVE_EVERY_MAX = 1_000_000
+# Beyond this, no budget is ever met.
+ALPHA_MAX = 1000.0
 _WHERE = "config.toml"
 
 
@@ -51,6 +56,8 @@ class Config:
         tier: Where low-order segments go, a folder or an fsspec URL; empty keeps them in packs.
         tier_planes: Leading bytes of each value that stay, rounded up to whole levels.
         tier_cache_mb: Room for what was fetched from a remote tier, in units of 10^6 bytes.
+        archive_every: After how many commits one runs `archive`; 0 is never.
+        archive_alpha: What each snapshot may then cost to read, as a multiple of the least.
     """
 
     format_version: int = FORMAT_VERSION
@@ -61,6 +68,8 @@ class Config:
     tier: str = ""
     tier_planes: int = 2
     tier_cache_mb: int = 4096
+    archive_every: int = 0
+    archive_alpha: float = 2.0
 
 
 # Least and greatest value of each number.
@@ -71,6 +80,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "threads": (0, THREADS_LIMIT),
     "tier_planes": (1, PLANES_LIMIT),
     "tier_cache_mb": (0, CACHE_MB_LIMIT),
+    "archive_every": (0, _ARCHIVE_EVERY_MAX),
+    "archive_alpha": (1.0, ALPHA_MAX),
 }
 
 

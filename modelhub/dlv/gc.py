@@ -1,6 +1,6 @@
-"""Free the room of what no version needs: packs left by crashes, objects of removed versions, and
-old copies of objects that were stored anew.
+"""Free the room of what no version needs, or not any more.
 
+That is packs left by crashes, objects of removed versions, and old copies of what was stored anew.
 Packs are immutable. A pack with dead objects is written anew without them; only after the catalog
 names the new places does the old one go, and before the next one is taken up, so that the room of
 one pack is enough. Killed at any point, `gc` leaves every version readable.

@@ -24,6 +24,7 @@ from modelhub.fs.system_errors import translate, translated
 __all__ = [
     "InputFile",
     "OutputFile",
+    "drop_cached",
     "exists",
     "file_stat",
     "list_dir",
@@ -129,6 +130,17 @@ def remove(path: Path) -> None:
     with translated(path):
         seam.before("remove", path)
         os.unlink(path)
+
+
+def drop_cached(path: Path) -> None:
+    """Ask the system to forget a file's content, so that the next read comes from the disk."""
+    if hasattr(os, "posix_fadvise"):
+        with translated(path):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def truncate(path: Path, size: int) -> None:

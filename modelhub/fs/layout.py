@@ -60,6 +60,26 @@ class Layout:
         """Return the file that the one writer locks."""
         return self.dot / "lock"
 
+    @property
+    def cache_dir(self) -> Path:
+        """Return the folder of what can be measured again; it may be removed at any time."""
+        return self.dot / "cache"
+
+    @property
+    def edge_costs_file(self) -> Path:
+        """Return the file of what deltas were measured to take."""
+        return self.cache_dir / "edges.npy"
+
+    @property
+    def rates_file(self) -> Path:
+        """Return the file of how fast this machine reads."""
+        return self.cache_dir / "rates.json"
+
+    @property
+    def archived_file(self) -> Path:
+        """Return the file that says when `archive` ran last."""
+        return self.cache_dir / "archived.json"
+
     def pack_path(self, name: str) -> Path:
         """Return the path of a pack by its content name, 64 lower-case hexadecimal digits."""
         if _PACK_NAME.fullmatch(name) is None:

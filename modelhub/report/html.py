@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from modelhub.report.page import Block, Charts, Facts, Grid, Lines, Page
+from modelhub.report import diagram
+from modelhub.report.page import Block, Charts, Diagram, Facts, Grid, Lines, Page
 from modelhub.report.sparkline import svg
 from modelhub.report.text import visible
 
@@ -27,6 +28,14 @@ td.strong { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; margin: 0; }
+svg.diagram text { font: 13px ui-monospace, monospace; fill: currentColor; }
+svg.diagram .dim { opacity: .65; }
+svg.diagram circle { fill: currentColor; }
+svg.diagram .line { fill: none; stroke: #8889; stroke-width: 1.5; }
+svg.diagram .arc { fill: none; stroke: #2a7de1; opacity: .6; }
+svg.diagram .arc:hover { opacity: 1; stroke: #e1622a; }
+svg.diagram .head, svg.diagram .second { fill: #2a7de1; }
+svg.diagram .first { fill: #8a8f98; }
 svg polyline { fill: none; stroke: #2a7de1; stroke-width: 1.5; }
 """
 
@@ -73,6 +82,11 @@ def _content(block: Block) -> Iterable[str]:
         case Charts():
             if block.charts:
                 yield _charts(block)
+        case Diagram():
+            if block.nodes:
+                yield f'<div class="wide">{diagram.svg(block)}</div>'
+            if block.nodes and block.note:
+                yield f'<p class="note">{_text(block.note)}</p>'
 
 
 def _grid(grid: Grid) -> str:

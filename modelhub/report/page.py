@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Block", "Chart", "Charts", "Column", "Facts", "Grid", "Lines", "Page"]
+__all__ = [
+    "Arc",
+    "Block",
+    "Chart",
+    "Charts",
+    "Column",
+    "Diagram",
+    "Facts",
+    "Grid",
+    "Lines",
+    "Node",
+    "Page",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,38 @@ class Charts:
     heading: str = ""
 
 
-Block = Facts | Grid | Lines | Charts
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A row of a diagram: a label, a bar of two parts of any unit, and a text beside the bar."""
+
+    label: str
+    first: float
+    second: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """An arrow from the row `target` to the row `source`, as thick as its weight."""
+
+    source: int
+    target: int
+    weight: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Nodes in rows, thin lines between (upper, lower) ones, and arcs; drawn in HTML alone."""
+
+    nodes: Sequence[Node]
+    lines: Sequence[tuple[int, int]]
+    arcs: Sequence[Arc]
+    heading: str = ""
+    note: str = ""
+
+
+Block = Facts | Grid | Lines | Charts | Diagram
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from modelhub.report.layout import GAP, fit
-from modelhub.report.page import Block, Charts, Column, Facts, Grid, Lines, Page
+from modelhub.report.page import Block, Charts, Column, Diagram, Facts, Grid, Lines, Page
 from modelhub.report.sparkline import sparkline
 from modelhub.report.text import cells, glyphs_for, shorten, visible
 
@@ -65,7 +65,9 @@ class Terminal:
             self.block(block)
 
     def block(self, block: Block) -> None:
-        """Print one block."""
+        """Print one block; a diagram is for HTML alone."""
+        if isinstance(block, Diagram):
+            return
         if block.heading:
             self._print([(visible(block.heading), "bold")])
         match block:
@@ -163,3 +165,5 @@ def _is_empty(block: Block) -> bool:
             return not block.lines
         case Charts():
             return not block.charts
+        case Diagram():
+            return True

@@ -1,0 +1,296 @@
+"""Fill the matrix storage graph of a repository (Miao, Li, Davis and Deshpande, ICDE 2017, IV-C).
+
+Vertices are the objects that checkouts read, and the empty one; a *group* is what a checkout of
+one snapshot reads; an edge is a way to store an object: alone, or as a delta on another one. Its
+storage cost is the bytes of the entry, its recreation cost the payload bytes that are read for it,
+which is what a checkout counts as `bytes_read`, or milliseconds by `pas.rates`.
+
+What is stored has its true cost; of everything else a sample is coded. Costs are modelled so that
+no checkout reads more than its group costs: where a delta is read by its leading planes, which
+takes its base whole (docs/formats/pack.md, *Fewer planes*), the last plane of the base is added, be
+it read already or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelhub import ids
+from modelhub.archival import Builder, Graph
+from modelhub.codec.presets import can_be_base
+from modelhub.pas.edge_costs import ALONE, EdgeCost, EdgeCosts
+from modelhub.pas.estimate import estimate
+from modelhub.pas.held import Held
+from modelhub.pas.rates import Rates
+from modelhub.pas.store import Store
+from modelhub.tensors.arrays import TensorSpec
+from modelhub.tensors.dtypes import by_code, by_name
+
+__all__ = [
+    "CANDIDATES_MAX",
+    "NONE",
+    "Group",
+    "Measured",
+    "Similar",
+    "chain_costs",
+    "measure",
+]
+
+# No edge: what the empty vertex is stored by, and an object whose base no snapshot needs.
+NONE = 0xFFFFFFFF
+
+# Bases tried for a tensor. In fine-tunes and epochs the nearest few are the best ones, and reading
+# them is what measuring costs.
+CANDIDATES_MAX = 6
+# Below this a record is longer than what a delta could save.
+_RAW_BYTES_MIN = 512
+# Leading bytes of a float32 that a conversion to 16 bits needs of its base.
+_HIGH_PLANES = 3
+
+Progress = Callable[[int, int], None]
+# Tensors that are like one, the nearest first, whatever their names.
+Similar = Callable[[bytes], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A snapshot as a checkout reads it.
+
+    Args:
+        reads: Objects, each as often as it is read.
+        names: The stored object of each tensor name.
+        near: Numbers of the groups whose tensors of the same name are tried as bases, the most
+            promising first.
+    """
+
+    reads: tuple[bytes, ...]
+    names: Mapping[str, bytes]
+    near: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A storage graph, and what its vertices and edges are.
+
+    Args:
+        objects: The object of each vertex; vertex 0 is the empty one.
+        specs: Dtype and shape of each vertex; None for the empty one and for pieces of files.
+        exact: Whether each edge's cost is that of an entry as written.
+        current: The edge that each vertex is stored by now (`NONE`: by none of them).
+        stored_bytes: What each vertex takes now.
+        estimated: How many edges were measured in this run and not known before.
+    """
+
+    graph: Graph
+    objects: list[bytes]
+    specs: list[TensorSpec | None]
+    exact: np.ndarray
+    current: np.ndarray
+    stored_bytes: np.ndarray
+    estimated: int
+
+
+class _Measurer:
+    """Collects vertices in an order in which same-named tensors follow each other, then edges."""
+
+    def __init__(
+        self, store: Store, groups: Sequence[Group], costs: EdgeCosts, rates: Rates | None
+    ) -> None:
+        self._groups = groups
+        self._costs = costs
+        self._rates = rates
+        self._held = Held(store)
+        self._builder = Builder()
+        self._exact: list[bool] = []
+        # Of each vertex, the last plane of a float32 alone: what its high segments leave out.
+        self._low: list[float] = [0.0]
+        self.measured = 0
+        self.number = self._vertices()
+        self.objects = [b"", *self.number]
+        self.entries = [store.entry(object_id) for object_id in self.number]
+        self.specs: list[TensorSpec | None] = [None]
+        for entry in self.entries:
+            self._builder.add_vertex()
+            tensor = entry.kind == ids.TENSOR
+            dtype = by_code(entry.dtype_code).name
+            self.specs.append(TensorSpec(dtype, tuple(entry.shape)) if tensor else None)
+
+    def _vertices(self) -> dict[bytes, int]:
+        names: dict[bytes, tuple[str, int]] = {}
+        for place, group in enumerate(self._groups):
+            for name, object_id in group.names.items():
+                names.setdefault(object_id, (name, place))
+        found = dict.fromkeys(o for group in self._groups for o in (*group.reads, *names))
+        ordered = sorted(found, key=lambda object_id: names.get(object_id, ("", 0)))
+        return {object_id: vertex for vertex, object_id in enumerate(ordered, 1)}
+
+    def candidates(self, similar: Similar | None) -> dict[int, list[int]]:
+        """Return the bases to try for each vertex, the most promising first."""
+        found: dict[int, dict[int, None]] = {}
+        for group in self._groups:
+            for name, object_id in group.names.items():
+                own = found.setdefault(self.number[object_id], {})
+                for near in group.near:
+                    base = self._groups[near].names.get(name)
+                    if base is not None and base != object_id:
+                        own.setdefault(self.number[base])
+        if similar is not None:
+            for vertex, own in found.items():
+                alike = (self.number.get(base) for base in similar(self.objects[vertex]))
+                like = [base for base in alike if base is not None and base != vertex]
+                # The nearest by content comes first: lineage may be missing, or wrong.
+                found[vertex] = dict.fromkeys([*like[:1], *own, *like[1:]])
+        return {vertex: self._fitting(vertex, list(own)) for vertex, own in found.items()}
+
+    def _fitting(self, vertex: int, bases: list[int]) -> list[int]:
+        own = self.specs[vertex]
+        if own is None or own.nbytes < _RAW_BYTES_MIN:
+            return []
+        fitting = []
+        for base in bases:
+            spec = self.specs[base]
+            if spec is not None and spec.count and can_be_base(spec, own):
+                fitting.append(base)
+        return fitting[:CANDIDATES_MAX]
+
+    def add_edges(
+        self, candidates: Mapping[int, Sequence[int]], progress: Progress | None
+    ) -> tuple[list[int], list[int]]:
+        """Add every edge; return the current edge and the stored bytes of each vertex."""
+        current, stored = [NONE], [0]
+        deltas: list[tuple[int, int, EdgeCost]] = []
+        total, done = sum(entry.raw_bytes for entry in self.entries), 0
+        for vertex, entry in enumerate(self.entries, 1):
+            true = EdgeCost(entry.stored_bytes, entry.segment_bytes, entry.base is not None, True)
+            base = ALONE if entry.base is None else entry.base
+            self._costs.put(self.objects[vertex], base, true)
+            alone = self._cost(vertex, 0)
+            edge = self._add(0, vertex, alone)
+            self._low.append(self._part(vertex, alone, whole=True) - self._part(vertex, alone))
+            now = edge if entry.base is None else NONE
+            bases = dict.fromkeys(candidates.get(vertex, ()))
+            if entry.base in self.number:
+                bases.setdefault(self.number[entry.base])
+            for other in bases:
+                cost = self._cost(vertex, other)
+                # A delta that is no shorter would only make reading longer.
+                if cost.is_delta and (self.objects[other] == base or self._pays(cost, alone)):
+                    deltas.append((other, vertex, cost))
+            current.append(now)
+            stored.append(entry.stored_bytes)
+            done += entry.raw_bytes
+            if progress is not None:
+                progress(done, total)
+        for other, vertex, cost in deltas:
+            edge = self._add(other, vertex, cost)
+            if self.entries[vertex - 1].base == self.objects[other]:
+                current[vertex] = edge
+        return current, stored
+
+    def _pays(self, cost: EdgeCost, alone: EdgeCost) -> bool:
+        return cost.stored_bytes < alone.stored_bytes
+
+    def _cost(self, vertex: int, base: int) -> EdgeCost:
+        own_id, base_id = self.objects[vertex], self.objects[base]
+        known = self._costs.get(own_id, base_id)
+        if known is None:
+            own = self.specs[vertex]
+            assert own is not None, "pieces of files stand alone"
+            raw = self._held.read(own_id)
+            against = None if base == 0 else self._held.read(base_id)
+            found = estimate(raw, own, against, self.specs[base], preset=self._costs.preset)
+            known = EdgeCost(found.stored_bytes, found.segment_bytes, found.is_delta, False)
+            self._costs.put(own_id, base_id, known)
+            self.measured += 1
+        return known
+
+    def _part(self, vertex: int, cost: EdgeCost, *, whole: bool = False) -> float:
+        """Return what an entry costs to read, whole or by its high segments."""
+        spec = self.specs[vertex]
+        cut = not whole and not cost.is_delta and spec is not None and spec.dtype == "float32"
+        payload = sum(cost.segment_bytes[:_HIGH_PLANES] if cut else cost.segment_bytes)
+        if self._rates is None:
+            return float(payload)
+        width = 1 if spec is None else by_name(spec.dtype).width
+        raw = self.entries[vertex - 1].raw_bytes
+        return self._rates.milliseconds(raw, payload, width, cost.is_delta)
+
+    def _add(self, source: int, target: int, cost: EdgeCost) -> int:
+        whole, high = self._part(target, cost, whole=True), self._part(target, cost)
+        base, own = self.specs[source], self.specs[target]
+        from_high = False
+        if base is not None and own is not None and base.dtype == "float32":
+            from_high = own.dtype != "float32"
+            if not from_high:
+                high += self._low[source]
+        self._exact.append(cost.exact)
+        return self._builder.add_edge(
+            source, target, float(cost.stored_bytes), whole, high=high, from_high=from_high
+        )
+
+    def build(self, current: Sequence[int], stored: Sequence[int]) -> Measured:
+        """Return the graph with the groups in it."""
+        for group in self._groups:
+            self._builder.add_group(self.number[object_id] for object_id in group.reads)
+        return Measured(
+            graph=self._builder.build(),
+            objects=self.objects,
+            specs=self.specs,
+            exact=np.array(self._exact, bool),
+            current=np.array(current, np.uint32),
+            stored_bytes=np.array(stored, np.int64),
+            estimated=self.measured,
+        )
+
+
+def measure(
+    store: Store,
+    groups: Sequence[Group],
+    costs: EdgeCosts,
+    *,
+    rates: Rates | None = None,
+    similar: Similar | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Return the storage graph of what the groups read.
+
+    Reads each tensor and its candidates once, but for what `costs` knows; what was measured is
+    added there. Memory: that of `Held`.
+
+    Args:
+        rates: Recreation costs are milliseconds by these; None: bytes.
+        progress: Told of raw bytes done, and of all.
+
+    Raises:
+        CorruptionError: a tensor is damaged.
+    """
+    measurer = _Measurer(store, groups, costs, rates)
+    current, stored = measurer.add_edges(measurer.candidates(similar), progress)
+    return measurer.build(current, stored)
+
+
+def chain_costs(
+    store: Store, objects: Iterable[bytes], rates: Rates | None = None
+) -> dict[bytes, float]:
+    """Return what reading each object costs through its chain as stored, bases read whole."""
+    known: dict[bytes, float] = {}
+    for object_id in objects:
+        path: list[tuple[bytes, float]] = []
+        wanted: bytes | None = object_id
+        while wanted is not None and wanted not in known:
+            entry = store.entry(wanted)
+            payload = sum(entry.segment_bytes)
+            cost = float(payload)
+            if rates is not None:
+                is_delta = entry.base is not None
+                cost = rates.milliseconds(entry.raw_bytes, payload, entry.width, is_delta)
+            path.append((wanted, cost))
+            wanted = entry.base
+        below = 0.0 if wanted is None else known[wanted]
+        for found, cost in reversed(path):
+            below += cost
+            known[found] = below
+    return known
