@@ -17,7 +17,7 @@ from pathlib import Path
 
 from modelhub import ids
 from modelhub.catalog.records import VersionRecord
-from modelhub.dlv import metrics_log, record, stage
+from modelhub.dlv import archive, metrics_log, record, stage
 from modelhub.dlv.bases import Bases
 from modelhub.dlv.candidates import Candidates, related_trees
 from modelhub.dlv.lossy import LossyLabel, refuse_reserved
@@ -188,6 +188,7 @@ def commit_content(
         )
         sequence, version_id = finish(repo, session, made, stored, tag)
         tally, stored_bytes = session.tally, session.pack_bytes
+    archive.after_commit(repo, on_wait)
     return CommitResult(
         name=name,
         version=sequence,

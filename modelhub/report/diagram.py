@@ -35,16 +35,19 @@ def lanes(nodes: int, lines: Sequence[tuple[int, int]]) -> list[int]:
         lines: (upper, lower) pairs of nodes.
     """
     above: dict[int, int] = {}
-    for upper, lower in lines:
-        above.setdefault(lower, upper)
-    last = {upper: lower for lower, upper in reversed(above.items())}
+    for parent, child in lines:
+        above.setdefault(child, parent)
+    # The first child goes on in its parent's lane.
+    first = {parent: child for child, parent in reversed(above.items())}
     found: list[int] = []
     # The row down to which each lane is taken.
     taken: list[int] = []
-    ends = [max([node, *(low for low, up in above.items() if up == node)]) for node in range(nodes)]
+    ends = list(range(nodes))
+    for child, parent in above.items():
+        ends[parent] = max(ends[parent], child)
     for node in range(nodes):
         upper = above.get(node)
-        if upper is not None and upper < node and last.get(upper) == node:
+        if upper is not None and upper < node and first.get(upper) == node:
             lane = found[upper]
         else:
             free = [number for number, until in enumerate(taken) if until < node]
