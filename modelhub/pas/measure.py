@@ -51,8 +51,8 @@ _RAW_BYTES_MIN = 512
 _HIGH_PLANES = 3
 
 Progress = Callable[[int, int], None]
-# Tensors that are like one, the nearest first, whatever their names.
-Similar = Callable[[bytes], Sequence[bytes]]
+# (tensor, its dtype, bases by name) -> bases by name and by content, the most promising first.
+Similar = Callable[[bytes, str, Sequence[bytes]], Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,13 @@ class _Measurer:
                         own.setdefault(self.number[base])
         if similar is not None:
             for vertex, own in found.items():
-                alike = (self.number.get(base) for base in similar(self.objects[vertex]))
-                like = [base for base in alike if base is not None and base != vertex]
-                # The nearest by content comes first: lineage may be missing, or wrong.
-                found[vertex] = dict.fromkeys([*like[:1], *own, *like[1:]])
+                spec = self.specs[vertex]
+                if spec is None:
+                    continue
+                named = [self.objects[base] for base in own]
+                ranked = similar(self.objects[vertex], spec.dtype, named)
+                bases = (self.number.get(base) for base in ranked)
+                found[vertex] = dict.fromkeys(b for b in bases if b is not None and b != vertex)
         return {vertex: self._fitting(vertex, list(own)) for vertex, own in found.items()}
 
     def _fitting(self, vertex: int, bases: list[int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import ml_dtypes
@@ -126,7 +127,8 @@ def test_bases_are_found_by_content(packs: Packs) -> None:
     a, b = packs.put(first), packs.put(nudged(first))
     groups = [Group((a,), {"one": a}), Group((b,), {"other": b})]
 
-    def similar(object_id: bytes) -> list[bytes]:
+    def similar(object_id: bytes, dtype: str, named: Sequence[bytes]) -> list[bytes]:
+        assert (dtype, named) == ("float32", [])
         return [bytes(32), b] if object_id == a else []
 
     found = measure(packs.store, groups, EdgeCosts(), similar=similar)
