@@ -14,7 +14,9 @@ it read already or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from modelhub.archival import Builder, Graph
 from modelhub.codec.presets import can_be_base
 from modelhub.pas.edge_costs import ALONE, EdgeCost, EdgeCosts
 from modelhub.pas.estimate import estimate
-from modelhub.pas.held import Held
+from modelhub.pas.held import HELD_BYTES_MAX, Held
 from modelhub.pas.rates import Rates
 from modelhub.pas.store import Store
 from modelhub.tensors.arrays import TensorSpec
@@ -107,6 +109,8 @@ class _Measurer:
         self._exact: list[bool] = []
         # Of each vertex, the last plane of a float32 alone: what its high segments leave out.
         self._low: list[float] = [0.0]
+        self._segmented = False
+        self._threads = store.threads
         self.measured = 0
         self.number = self._vertices()
         self.objects = [b"", *self.number]
@@ -163,52 +167,79 @@ class _Measurer:
         self, candidates: Mapping[int, Sequence[int]], progress: Progress | None
     ) -> tuple[list[int], list[int]]:
         """Add every edge; return the current edge and the stored bytes of each vertex."""
-        current, stored = [NONE], [0]
+        alone: list[EdgeCost] = []
         deltas: list[tuple[int, int, EdgeCost]] = []
         total, done = sum(entry.raw_bytes for entry in self.entries), 0
-        for vertex, entry in enumerate(self.entries, 1):
-            true = EdgeCost(entry.stored_bytes, entry.segment_bytes, entry.base is not None, True)
-            base = ALONE if entry.base is None else entry.base
-            self._costs.put(self.objects[vertex], base, true)
-            alone = self._cost(vertex, 0)
-            edge = self._add(0, vertex, alone)
-            self._low.append(self._part(vertex, alone, whole=True) - self._part(vertex, alone))
-            now = edge if entry.base is None else NONE
-            bases = dict.fromkeys(candidates.get(vertex, ()))
-            if entry.base in self.number:
-                bases.setdefault(self.number[entry.base])
-            for other in bases:
-                cost = self._cost(vertex, other)
-                # A delta that is no shorter would only make reading longer.
-                if cost.is_delta and (self.objects[other] == base or self._pays(cost, alone)):
-                    deltas.append((other, vertex, cost))
-            current.append(now)
-            stored.append(entry.stored_bytes)
-            done += entry.raw_bytes
-            if progress is not None:
-                progress(done, total)
-        for other, vertex, cost in deltas:
-            edge = self._add(other, vertex, cost)
-            if self.entries[vertex - 1].base == self.objects[other]:
-                current[vertex] = edge
-        return current, stored
+        with ThreadPoolExecutor(self._threads, "modelhub-measure") as pool:
+            for vertex, entry in enumerate(self.entries, 1):
+                is_delta = entry.base is not None
+                true = EdgeCost(entry.stored_bytes, entry.segment_bytes, is_delta, True)
+                base = ALONE if entry.base is None else entry.base
+                self._costs.put(self.objects[vertex], base, true)
+                bases = dict.fromkeys([0, *candidates.get(vertex, ())])
+                if entry.base in self.number:
+                    bases.setdefault(self.number[entry.base])
+                whole, *others = self._measure(pool, vertex, list(bases))
+                alone.append(whole)
+                for other, cost in zip(list(bases)[1:], others, strict=True):
+                    # A delta that is no shorter would only make reading longer.
+                    pays = cost.stored_bytes < whole.stored_bytes
+                    if cost.is_delta and (self.objects[other] == base or pays):
+                        deltas.append((other, vertex, cost))
+                done += entry.raw_bytes
+                if progress is not None:
+                    progress(done, total)
+        return self._add_all(alone, deltas), [0, *(e.stored_bytes for e in self.entries)]
 
-    def _pays(self, cost: EdgeCost, alone: EdgeCost) -> bool:
-        return cost.stored_bytes < alone.stored_bytes
-
-    def _cost(self, vertex: int, base: int) -> EdgeCost:
-        own_id, base_id = self.objects[vertex], self.objects[base]
-        known = self._costs.get(own_id, base_id)
-        if known is None:
+    def _measure(
+        self, pool: ThreadPoolExecutor, vertex: int, bases: Sequence[int]
+    ) -> list[EdgeCost]:
+        """Return what a vertex takes against each base, 0 for alone."""
+        own_id = self.objects[vertex]
+        missing = [b for b in bases if self._costs.get(own_id, self.objects[b]) is None]
+        if missing:
             own = self.specs[vertex]
             assert own is not None, "pieces of files stand alone"
             raw = self._held.read(own_id)
-            against = None if base == 0 else self._held.read(base_id)
-            found = estimate(raw, own, against, self.specs[base], preset=self._costs.preset)
-            known = EdgeCost(found.stored_bytes, found.segment_bytes, found.is_delta, False)
-            self._costs.put(own_id, base_id, known)
-            self.measured += 1
-        return known
+            # All at once only where they may be in memory together.
+            step = len(missing) if own.nbytes * (len(missing) + 1) <= HELD_BYTES_MAX else 1
+            for start in range(0, len(missing), step):
+                some = missing[start : start + step]
+                against = [
+                    None if base == 0 else self._held.read(self.objects[base]) for base in some
+                ]
+                specs = [self.specs[base] for base in some]
+                tried = partial(estimate, raw, own, preset=self._costs.preset)
+                for base, found in zip(some, pool.map(tried, against, specs), strict=True):
+                    cost = EdgeCost(found.stored_bytes, found.segment_bytes, found.is_delta, False)
+                    self._costs.put(own_id, self.objects[base], cost)
+            self.measured += len(missing)
+        known = [self._costs.get(own_id, self.objects[base]) for base in bases]
+        return [cost for cost in known if cost is not None]
+
+    def _add_all(
+        self, alone: Sequence[EdgeCost], deltas: Sequence[tuple[int, int, EdgeCost]]
+    ) -> list[int]:
+        """Put all edges into the graph; return the one that each vertex is stored by."""
+        # Costs by segment make planning harder, and matter only where one is read without others.
+        self._segmented = any(self._from_high(source, target) for source, target, _ in deltas)
+        current = [NONE]
+        for vertex, cost in enumerate(alone, 1):
+            edge = self._add(0, vertex, cost)
+            self._low.append(self._part(vertex, cost, whole=True) - self._part(vertex, cost))
+            current.append(edge if self.entries[vertex - 1].base is None else NONE)
+        for source, vertex, cost in deltas:
+            edge = self._add(source, vertex, cost)
+            if self.entries[vertex - 1].base == self.objects[source]:
+                current[vertex] = edge
+        return current
+
+    def _from_high(self, source: int, target: int) -> bool:
+        """Say whether a delta needs the leading planes of its base alone."""
+        base, own = self.specs[source], self.specs[target]
+        if base is None or own is None:
+            return False
+        return base.dtype == "float32" and own.dtype != "float32"
 
     def _part(self, vertex: int, cost: EdgeCost, *, whole: bool = False) -> float:
         """Return what an entry costs to read, whole or by its high segments."""
@@ -222,14 +253,12 @@ class _Measurer:
         return self._rates.milliseconds(raw, payload, width, cost.is_delta)
 
     def _add(self, source: int, target: int, cost: EdgeCost) -> int:
-        whole, high = self._part(target, cost, whole=True), self._part(target, cost)
-        base, own = self.specs[source], self.specs[target]
-        from_high = False
-        if base is not None and own is not None and base.dtype == "float32":
-            from_high = own.dtype != "float32"
-            if not from_high:
-                high += self._low[source]
         self._exact.append(cost.exact)
+        whole = self._part(target, cost, whole=True)
+        if not self._segmented:
+            return self._builder.add_edge(source, target, float(cost.stored_bytes), whole)
+        from_high = self._from_high(source, target)
+        high = self._part(target, cost) + (0.0 if from_high else self._low[source])
         return self._builder.add_edge(
             source, target, float(cost.stored_bytes), whole, high=high, from_high=from_high
         )
