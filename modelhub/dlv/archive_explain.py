@@ -20,6 +20,8 @@ from modelhub.pas.repack import top_down
 __all__ = ["Explanation", "Flow", "Reason", "explain"]
 
 _TOLERANCE = 1e-9
+# Nobody asks why what is a hundredth smaller was not taken.
+_AS_SMALL = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,8 @@ class _Explainer:
         if not others:
             return "no base makes it shorter", None
         other = min(others, key=lambda edge: float(graph.storage[edge]))
-        if graph.storage[other] >= graph.storage[chosen]:
-            return "smallest of what it could be", other
+        if graph.storage[other] >= graph.storage[chosen] * _AS_SMALL:
+            return "about the smallest that it could be", other
         return self._rejected(vertex, other), other
 
     def _rejected(self, vertex: int, other: int) -> str:

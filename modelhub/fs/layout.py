@@ -61,11 +61,6 @@ class Layout:
         return self.dot / "lock"
 
     @property
-    def cache_dir(self) -> Path:
-        """Return the folder of what can be measured again; it may be removed at any time."""
-        return self.dot / "cache"
-
-    @property
     def edge_costs_file(self) -> Path:
         """Return the file of what deltas were measured to take."""
         return self.cache_dir / "edges.npy"
