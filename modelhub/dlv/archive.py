@@ -12,16 +12,17 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from modelhub.archival import SOLVERS, Graph, Solution, evaluate, solve, spt_costs
+from modelhub.archival import SOLVERS, Solution, evaluate, spt_costs
 from modelhub.config import ALPHA_MAX
 from modelhub.dlv import budgets as budget_texts
 from modelhub.dlv import record
 from modelhub.dlv.archive_explain import Explanation, explain
 from modelhub.dlv.archive_groups import SnapshotGroups, collect
+from modelhub.dlv.archive_plan import WITHOUT_BUDGETS, Planner, kept
 from modelhub.dlv.archive_result import ArchiveResult, SnapshotCost
 from modelhub.dlv.budgets import Budget, budgets_of
 from modelhub.dlv.calibrate import rates_of
@@ -31,9 +32,8 @@ from modelhub.errors import ModelHubError, UsageError
 from modelhub.fs import files
 from modelhub.pas.edge_costs import EdgeCosts
 from modelhub.pas.measure import NONE, Measured, chain_costs, measure
-from modelhub.pas.plan_depth import limit_depth
 from modelhub.pas.rates import Rates
-from modelhub.pas.repack import Repacked, repack, top_down
+from modelhub.pas.repack import Repacked, repack
 from modelhub.pas.store import Place
 from modelhub.report.text import natural_key
 
@@ -51,19 +51,10 @@ ALPHA_DEFAULT = 2.0
 # Those that can be planned for; `reusable` can only be evaluated.
 SCHEMES = ("independent", "parallel")
 
-# Writing everything again for less than this is not worth it, and a plan would never come to rest:
-# estimates are off by about as much.
-GAIN_MIN = 0.01
-# These store as little as they can; what they save tells whether moving pays.
-_SAVING = frozenset({"auto", "mst", "pas-mt", "pas-pt", "exact"})
-# These look at no budget that was given by hand.
-_WITHOUT_BUDGETS = frozenset({"mst", "last"})
 # Two or three rounds are enough in practice. From the later ones on, only what has been written
 # before is planned with, or what stands alone, so that they come to an end.
 _ROUNDS_MAX = 8
 _ROUNDS_OPEN = 4
-# Budgets are sums of rounded numbers.
-_TOLERANCE = 1e-9
 
 Progress = Callable[[int, int], None]
 Say = Callable[[str], None]
@@ -191,7 +182,7 @@ def _wish(alpha: float, budgets: Sequence[str], scheme: str, solver: str) -> _Wi
         if word not in words:
             raise UsageError(f"{word!r}", expected=f"one of {', '.join(words)}")
     given = tuple(budget_texts.parse(text) for text in budgets)
-    if given and solver in _WITHOUT_BUDGETS:
+    if given and solver in WITHOUT_BUDGETS:
         raise UsageError(
             f"budgets for the solver {solver}, which looks at none",
             hint="leave --solver out, or the budgets",
@@ -222,74 +213,22 @@ def _plan(
         progress=measuring,
     )
     begun = time.monotonic()
-    graph = measured.graph
-    least = spt_costs(graph, wish.scheme)
-    limits = budgets_of(repo, found, wish.budgets, least, wish.alpha, wish.unit)
-    open_round = tally.rounds < _ROUNDS_OPEN
-    edges = np.arange(len(graph.source)) if open_round else _known_edges(measured)
-    solution = solve(
-        _part(graph, edges),
-        solver=wish.solver,
-        budget=None if wish.solver in _WITHOUT_BUDGETS else limits,
-        scheme=wish.scheme,
-        alpha=wish.alpha,
+    least = spt_costs(measured.graph, wish.scheme)
+    planner = Planner(
+        measured,
+        wish.solver,
+        wish.scheme,
+        wish.alpha,
+        budgets_of(repo, found, wish.budgets, least, wish.alpha, wish.unit),
+        depth_max=repo.config.chain_depth_max,
+        estimates=tally.rounds < _ROUNDS_OPEN,
     )
-    plan = np.full(graph.vertices, NONE, np.uint32)
-    plan[1:] = edges[solution.plan[1:]]
-    plan, _ = limit_depth(graph, plan, repo.config.chain_depth_max)
-    now = _Round(measured, solution, plan, limits, least)
+    solution, plan = planner.plan()
+    now = _Round(measured, solution, plan, planner.budgets, least)
     if tally.rounds == 0:
         tally.before, tally.storage_before = _before(repo, found, now, wish, rates)
-    if _is_good_enough(repo, now, wish):
-        now.plan = measured.current
     tally.plan_seconds += time.monotonic() - begun
     return now
-
-
-def _known_edges(measured: Measured) -> np.ndarray:
-    """Return the edges whose costs are no estimates, and those by which vertices stand alone."""
-    return np.flatnonzero(measured.exact | (measured.graph.source == 0))
-
-
-def _part(graph: Graph, edges: np.ndarray) -> Graph:
-    """Return the graph with some of its edges, numbered anew."""
-    if len(edges) == len(graph.source):
-        return graph
-    return replace(
-        graph,
-        source=graph.source[edges],
-        target=graph.target[edges],
-        storage=graph.storage[edges],
-        recreation=graph.recreation[edges],
-        high=None if graph.high is None else graph.high[edges],
-        from_high=None if graph.from_high is None else graph.from_high[edges],
-    )
-
-
-def _is_good_enough(repo: Repo, now: _Round, wish: _Wish) -> bool:
-    """Say whether to leave things as they are: nothing is broken, and little can be saved."""
-    graph, current = now.measured.graph, now.measured.current
-    if wish.solver not in _SAVING or bool((current[1:] == NONE).any()):
-        return False
-    costs = evaluate(graph, current, wish.scheme)
-    if wish.solver not in _WITHOUT_BUDGETS and not _kept(costs.groups, now.budgets):
-        return False
-    if _depth(graph, current) > repo.config.chain_depth_max:
-        return False
-    planned = evaluate(graph, now.plan, wish.scheme)
-    return planned.storage > costs.storage * (1 - GAIN_MIN)
-
-
-def _kept(costs: np.ndarray, limits: np.ndarray) -> bool:
-    return bool((costs <= limits * (1 + _TOLERANCE)).all())
-
-
-def _depth(graph: Graph, plan: np.ndarray) -> int:
-    depth = np.zeros(graph.vertices, np.int64)
-    for vertex in top_down(graph.source, plan):
-        source = int(graph.source[plan[vertex]])
-        depth[vertex] = 0 if source == 0 else depth[source] + 1
-    return int(depth.max(initial=0))
 
 
 def _before(
@@ -356,7 +295,7 @@ def _result(
         fallen_back=tally.fallen_back,
         written_bytes=tally.written_bytes,
         estimate_error=tally.error_bytes / tally.true_bytes if tally.true_bytes else 0.0,
-        feasible=_kept(costs.groups, now.budgets),
+        feasible=kept(costs.groups, now.budgets),
         dry_run=dry_run,
         rounds=tally.rounds,
         plan_seconds=tally.plan_seconds,

@@ -194,7 +194,8 @@ def pull(repo: Repo, progress: Progress | None = None, on_wait: Wait | None = No
 def _empty_cache(repo: Repo) -> None:
     if files.exists(repo.layout.cache_dir):
         for entry in files.list_dir(repo.layout.cache_dir):
-            files.remove(repo.layout.cache_dir / entry)
+            if entry.endswith(".low"):
+                files.remove(repo.layout.cache_dir / entry)
 
 
 def _usable(repo: Repo) -> Tier:

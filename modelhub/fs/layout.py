@@ -83,7 +83,7 @@ class Layout:
 
     @property
     def cache_dir(self) -> Path:
-        """Return the folder of what was fetched from a remote tier; it can be removed any time."""
+        """Return the folder of what can be fetched or measured again; to be removed any time."""
         return self.dot / "cache"
 
     @property

@@ -7,10 +7,10 @@ import numpy as np
 from modelhub.archival import Graph
 from modelhub.pas.repack import top_down
 
-__all__ = ["limit_depth"]
+__all__ = ["ChainCosts", "limit_depth"]
 
 
-class _Costs:
+class ChainCosts:
     """Recreation costs of vertices as they are settled, whole and by high segments."""
 
     def __init__(self, graph: Graph) -> None:
@@ -47,7 +47,7 @@ def limit_depth(graph: Graph, plan: np.ndarray, depth_max: int) -> tuple[np.ndar
     depth = np.zeros(graph.vertices, np.int64)
     settled = np.zeros(graph.vertices, bool)
     settled[0] = True
-    costs, before = _Costs(graph), _Costs(graph)
+    costs, before = ChainCosts(graph), ChainCosts(graph)
     result = plan.copy()
     changed = 0
     into: dict[int, list[int]] | None = None
@@ -82,7 +82,7 @@ def _edges_into(graph: Graph) -> dict[int, list[int]]:
     return into
 
 
-def _best(graph: Graph, costs: _Costs, edges: list[int], whole: float, high: float) -> int:
+def _best(graph: Graph, costs: ChainCosts, edges: list[int], whole: float, high: float) -> int:
     def rank(edge: int) -> tuple[bool, float]:
         found_whole, found_high = costs.through(edge)
         dearer = found_whole > whole or found_high > high

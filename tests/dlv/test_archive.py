@@ -141,6 +141,16 @@ def test_only_what_changes_is_moved(repo: Repo, tmp_path: Path) -> None:
     assert archive(repo).moved <= 2
 
 
+def test_a_broken_budget_moves_what_it_must(repo: Repo) -> None:
+    whole = archive(repo, alpha=1)
+    before = archive(repo, alpha=3)
+    worst = max(before.snapshots, key=lambda snapshot: snapshot.recreation_cost / snapshot.budget)
+    tight = round(worst.recreation_cost * 0.95)
+    done = archive(repo, alpha=3, budgets=[f"{worst.rev}={tight}"])
+    assert done.feasible
+    assert 0 < done.moved < min(whole.moved, before.moved) / 2
+
+
 def state_of(root: Path) -> dict[str, str]:
     # LMDB notes its readers in the lock file.
     files = (path for path in root.rglob("*") if path.is_file() and path.name != "lock.mdb")
