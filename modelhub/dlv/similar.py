@@ -6,6 +6,7 @@ find what it came from. They also tell which of the bases found by name are wort
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from modelhub.dlv.candidates import ALIKE_MAX, RELATED_BITS
@@ -27,20 +28,21 @@ def similar_to(repo: Repo) -> Similar:
             own = txn.sketch(object_id)
             if own is None:
                 return named
-            in_bands = txn.objects_in_bands(own.bands)
-            alike = dict.fromkeys(other for band in in_bands for other in reversed(band))
-            alike.pop(object_id, None)
-            others = list(dict.fromkeys([*named, *list(alike)[:ALIKE_MAX]]))
-            sketches = zip(others, txn.sketches(others), strict=True)
+            shared = Counter(o for band in txn.objects_in_bands(own.bands) for o in reversed(band))
+            del shared[object_id]
+            alike = sorted(shared, key=shared.__getitem__, reverse=True)[:ALIKE_MAX]
+            others = list(dict.fromkeys([*named, *alike]))
+            told = zip(others, txn.signatures(others), strict=True)
+            # Those of another shape are sampled elsewhere.
             signatures = {
-                other: found.signature
-                for other, found in sketches
-                if found is not None and comparable(own.bands, found.bands)
+                other: pair[0]
+                for other, pair in told
+                if pair is not None and comparable(own.bands[0], pair[1])
             }
         if not signatures:
             return named
-        told, chance = difference_bits(dtype, own.signature, [*signatures.values()])
-        bits = dict(zip(signatures, told.tolist(), strict=True))
+        lengths, chance = difference_bits(dtype, own.signature, [*signatures.values()])
+        bits = dict(zip(signatures, lengths.tolist(), strict=True))
         known = set(named)
         near = [o for o in bits if o in known or bits[o] < chance - RELATED_BITS]
         near.sort(key=lambda other: bits[other])

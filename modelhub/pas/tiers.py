@@ -335,6 +335,8 @@ class Companions:
         """Remove the oldest fetched files until the rest fits; readers keep what they opened."""
         found = []
         for entry in files.list_dir(latest.parent):
+            if not entry.endswith(latest.suffix):
+                continue
             path = latest.parent / entry
             # Another process may be doing the same.
             with contextlib.suppress(NotFoundError):
