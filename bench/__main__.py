@@ -1,7 +1,8 @@
 """Run the measurements: `python -m bench`, with `--memory` for the large checkpoint too.
 
 `python -m bench codec` measures the codec alone, beside its peers; `python -m bench candidates`
-how bases are found without being told.
+how bases are found without being told; `python -m bench archival` the planner of the archive, and
+`python -m bench retrieve` how fast snapshots are read by its plans.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import bench_candidates, bench_codec, bench_main_job, data
+from bench import bench_archival, bench_candidates, bench_codec, bench_main_job, data
 from bench.process import ProgramFailedError, machine, use_one_core
 
 # Twenty tensors of 100 MB: a checkpoint of 2 GB, on which streaming by tensor must show.
 LARGE_TENSORS = 20
 LARGE_TENSOR_BYTES = 100_000_000
 
+_OTHERS = {
+    "codec": bench_codec.main,
+    "candidates": bench_candidates.main,
+    "archival": bench_archival.main,
+}
+
 
 def main() -> int:
     """Measure and return 0 if every bar holds, else 1."""
-    if sys.argv[1:2] == ["codec"]:
-        return bench_codec.main(sys.argv[2:])
-    if sys.argv[1:2] == ["candidates"]:
-        return bench_candidates.main(sys.argv[2:])
+    if len(sys.argv) > 1 and sys.argv[1] in _OTHERS:
+        return _OTHERS[sys.argv[1]](sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="the best of so many counts")
     parser.add_argument("--memory", action="store_true", help="the 2 GB checkpoint too (6 GB disk)")

@@ -30,13 +30,14 @@ PEAK_BYTES_MAX = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A number with its bound; `at_least` says which side is good."""
+    """A number with its bound, shown with `digits`; `at_least` says which side is good."""
 
     what: str
     value: float
     bound: float
     unit: str
     at_least: bool
+    digits: int = 2
 
     @property
     def holds(self) -> bool:
@@ -46,7 +47,9 @@ class Bar:
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
         verdict = "holds" if self.holds else "MISSED"
-        return f"{self.what}: {self.value:.2f} {self.unit}, bar {sign} {self.bound:.2f}: {verdict}"
+        value, bound = (f"{number:.{self.digits}f}" for number in (self.value, self.bound))
+        unit = self.unit and f" {self.unit}"
+        return f"{self.what}: {value}{unit}, bar {sign} {bound}: {verdict}"
 
 
 def _best(work: Callable[[], Cost], runs: int) -> Cost:
