@@ -49,8 +49,8 @@ def faults(graph: Graph, plan: np.ndarray, budget: np.ndarray, scheme: str) -> l
 def _from_the_root(graph: Graph, plan: np.ndarray) -> list[int] | None:
     """Return the vertices but 0, sources before targets; None if some do not hang on vertex 0."""
     children: list[list[int]] = [[] for _ in range(graph.vertices)]
-    for vertex in range(1, graph.vertices):
-        children[int(graph.source[plan[vertex]])].append(vertex)
+    for vertex, source in enumerate(graph.source[plan[1:]].tolist(), start=1):
+        children[source].append(vertex)
     order, at = list(children[0]), 0
     while at < len(order):
         order += children[order[at]]

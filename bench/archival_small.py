@@ -32,7 +32,7 @@ class Compared:
     faults: int
 
     def over(self, solver: str) -> float:
-        """What a solver stores over what exact does."""
+        """Return what a solver stores over what exact does."""
         return self.stored[solver] / self.stored["exact"]
 
     @property
@@ -57,10 +57,7 @@ def measure(graphs: int) -> Part:
         *table(
             ("", "mean", "worst", "best plan found"),
             [
-                *(
-                    _row(f"{name} / exact", [one.over(name) for one in found])
-                    for name in _HEURISTICS
-                ),
+                *(_row(f"{name} / exact", [x.over(name) for x in found]) for name in _HEURISTICS),
                 _row("exact / bound", [one.stored["exact"] / one.bound for one in found]),
             ],
         ),

@@ -1,4 +1,4 @@
-"""Make large storage graphs in layers: snapshots one after the other, with deltas between near ones.
+"""Make large storage graphs: snapshots one after the other, with deltas between near ones.
 
 A group is a consecutive run of tensors, as a snapshot's are; a tensor may be stored against the one
 at the same position of a group nearby. Costs are numbers alone: nothing is trained or compressed.
