@@ -12,7 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import bench_archival, bench_candidates, bench_codec, bench_main_job, data
+from bench import (
+    bench_archival,
+    bench_candidates,
+    bench_codec,
+    bench_main_job,
+    bench_retrieve,
+    data,
+)
 from bench.process import ProgramFailedError, machine, use_one_core
 
 # Twenty tensors of 100 MB: a checkpoint of 2 GB, on which streaming by tensor must show.
@@ -23,6 +30,7 @@ _OTHERS = {
     "codec": bench_codec.main,
     "candidates": bench_candidates.main,
     "archival": bench_archival.main,
+    "retrieve": bench_retrieve.main,
 }
 
 
