@@ -126,6 +126,7 @@ def bars(found: Sweep) -> list[Bar]:
         found.stores(alpha, "auto") / found.stores(alpha, solver)
         for alpha in found.alphas
         for solver in SOLVERS
+        if solver != "auto"
     )
     made.append(Bar("SD, auto over the best other, worst alpha", worst, 1 + 1e-9, "", False, 4))
     gap = 100 * max(found.gap(alpha) for alpha in found.alphas)

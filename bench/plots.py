@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.data import MissingDataError
 
@@ -19,7 +20,10 @@ _SALT = "modelhub"
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points in order; `dashed` for what others report, `marked` for what was measured."""
+    """Points in order; `dashed` for what others report, or bounds.
+
+    Curves whose labels are equal up to a comma get one colour.
+    """
 
     label: str
     x: Sequence[float]
@@ -29,7 +33,7 @@ class Curve:
 
 @dataclass(slots=True)
 class Chart:
-    """Curves in one pair of axes, or, if `bars`, groups of bars with the curves' x as names."""
+    """Curves in one pair of axes; with `names`, blocks for each curve's y at each name instead."""
 
     name: str
     title: str
@@ -68,14 +72,12 @@ def draw(chart: Chart, folder: Path) -> Path:
     if chart.names:
         _draw_bars(axes, chart)
     else:
-        for curve in chart.curves:
+        for curve, colour in zip(chart.curves, _colours(chart), strict=True):
             style = "--" if curve.dashed else "-"
-            axes.plot(curve.x, curve.y, style, label=curve.label, marker=".", linewidth=1.2)
+            axes.plot(curve.x, curve.y, style, color=colour, label=curve.label, marker=".")
     if chart.logarithmic:
         axes.set_xscale("log")
         axes.set_yscale("log")
-    else:
-        axes.set_ylim(bottom=0)
     axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small")
@@ -86,10 +88,17 @@ def draw(chart: Chart, folder: Path) -> Path:
     return path
 
 
-def _draw_bars(axes: object, chart: Chart) -> None:
+def _colours(chart: Chart) -> list[str]:
+    """Return a colour for each curve, the same for those whose labels are equal up to a comma."""
+    names = [curve.label.partition(",")[0] for curve in chart.curves]
+    order = list(dict.fromkeys(names))
+    return [f"C{order.index(name)}" for name in names]
+
+
+def _draw_bars(axes: Any, chart: Chart) -> None:
     width = 0.8 / max(1, len(chart.curves))
-    for number, curve in enumerate(chart.curves):
+    for number, (curve, colour) in enumerate(zip(chart.curves, _colours(chart), strict=True)):
         left = [i + (number - (len(chart.curves) - 1) / 2) * width for i in range(len(curve.y))]
         hatch = "//" if curve.dashed else None
-        axes.bar(left, curve.y, width, label=curve.label, hatch=hatch)  # type: ignore[attr-defined]
-    axes.set_xticks(range(len(chart.names)), chart.names)  # type: ignore[attr-defined]
+        axes.bar(left, curve.y, width, color=colour, label=curve.label, hatch=hatch)
+    axes.set_xticks(range(len(chart.names)), chart.names)
