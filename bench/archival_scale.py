@@ -71,8 +71,9 @@ def measure(sizes: Sequence[int]) -> Part:
     if len(found) > 1:
         part.lines += [
             "",
-            f"Seconds grow with the power {exponent(found):.2f} of the vertices. The effort of auto is "
-            "bounded: what grows with the graph is what it may leave to be saved, stores / bound.",
+            f"Seconds grow with the power {exponent(found):.2f} of the vertices. The effort of "
+            "auto is bounded: what grows with the graph is what it may leave to be saved, stores "
+            "/ bound.",
         ]
     part.bars += bars(found)
     x, y = [one.vertices for one in found], [one.seconds for one in found]
