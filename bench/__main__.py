@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import (
     bench_archival,
+    bench_archive,
     bench_candidates,
     bench_codec,
     bench_main_job,
@@ -30,6 +31,7 @@ _OTHERS = {
     "codec": bench_codec.main,
     "candidates": bench_candidates.main,
     "archival": bench_archival.main,
+    "archive": bench_archive.main,
     "retrieve": bench_retrieve.main,
 }
 
