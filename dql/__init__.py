@@ -1,10 +1,13 @@
 """DQL, the query language over models, on its own: it knows nothing of how models are stored.
 
-The language stands in layers of which the lowest is here: the *error* that a query's author sees.
+`parse` makes of a text an *AST*, frozen values that `to_text` writes as text again. What is wrong
+with a query is a `DqlError`, which shows every mistake with its line and a caret.
 """
 
 from __future__ import annotations
 
 from dql.errors import DqlError
+from dql.parser import parse
+from dql.printer import to_text
 
-__all__ = ["DqlError"]
+__all__ = ["DqlError", "parse", "to_text"]

@@ -7,6 +7,7 @@ does. The *caret* is the line under the source line that points at the column.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 __all__ = ["DqlError"]
 
@@ -23,9 +24,18 @@ class DqlError(Exception):
         source: The whole text of the query.
         line: The line concerned, from 1. Past the end means the end of the query.
         column: The column concerned, from 1.
+        others: What else is wrong with the same query; the text shows them too.
     """
 
-    def __init__(self, message: str, *, source: str, line: int, column: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str,
+        line: int,
+        column: int,
+        others: Sequence[DqlError] = (),
+    ) -> None:
         if line < 1 or column < 1:
             raise ValueError(f"line {line}, column {column}: both count from 1")
         lines = source.splitlines() or [""]
@@ -36,7 +46,9 @@ class DqlError(Exception):
         self.line = line
         self.column = min(column, len(lines[line - 1]) + 1)
         self.caret = _caret(lines[line - 1], self.column)
-        super().__init__(f"line {self.line}, column {self.column}: {message}\n{self.caret}")
+        self.others = tuple(others)
+        own = f"line {self.line}, column {self.column}: {message}\n{self.caret}"
+        super().__init__("\n".join([own, *map(str, self.others)]))
 
 
 def _caret(line: str, column: int) -> str:

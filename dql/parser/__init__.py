@@ -1,0 +1,7 @@
+"""Text to AST."""
+
+from __future__ import annotations
+
+from dql.parser.parse import QUERY_CHARS_MAX, parse
+
+__all__ = ["QUERY_CHARS_MAX", "parse"]
