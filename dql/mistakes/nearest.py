@@ -9,8 +9,9 @@ __all__ = ["listed", "nearest", "suggestion"]
 
 # Comparing takes time in the product of the lengths; no word of ours is longer.
 _WORD_CHARS_MAX = 40
-# At 0.6, difflib's own default, `tag` still suggests `size`-like strangers among short words.
-_ALIKE_MIN = 0.68
+# Two of three letters, so that `tpo` is near `top`; at 0.6, difflib's own default, short words are
+# near strangers.
+_ALIKE_MIN = 0.66
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -43,18 +43,18 @@ _OPERATORS = {"COMPARE", "BETWEEN", "IN", "LIKE", "MATCHES", "HAS", "DERIVED"}
 _STATEMENTS = {"SELECT", "SLICE", "CONSTRUCT", "EVALUATE"}
 # Words of other languages, and what stands for them here.
 _FOREIGN = {
-    "join": "name both variables, `select m1, m2 where m1.parent = m2`",
-    "having": "nest the query, `select ... from (select ...) where ...`",
-    "set": "`mutate m.x = ...`",
-    "update": "`construct ... mutate ...`",
-    "insert": '`construct m2 from m1 mutate m1["..."].insert = RELU("name")`',
-    "delete": '`construct m2 from m1 mutate m1["..."].delete`',
-    "ilike": '`lower(x) like "..."`',
-    "contains": '`like "%...%"` for texts, `has` for nodes',
-    "exists": "`is not null`",
-    "equals": "`=`",
-    "train": "`evaluate ... vary ... keep ...`",
-    "union": "`or`",
+    "join": "name both variables instead, `select m1, m2 where m1.parent = m2`",
+    "having": "nest the query instead, `select ... from (select ...) where ...`",
+    "set": "write `mutate m.x = ...`",
+    "update": "write `construct ... mutate ...`",
+    "insert": 'write `construct m2 from m1 mutate m1["..."].insert = RELU("name")`',
+    "delete": 'write `construct m2 from m1 mutate m1["..."].delete`',
+    "ilike": 'write `lower(x) like "..."`',
+    "contains": 'write `like "%...%"` for texts, `has` for nodes',
+    "exists": "write `is not null`",
+    "equals": "write `=`",
+    "train": "write `evaluate ... vary ... keep ...`",
+    "union": "write `or`",
 }
 
 
@@ -115,7 +115,7 @@ def _special(kind: str, value: str, accepts: Set[str], before: tuple[str, str] |
         if found := nearest(value, words):
             return f"Found `{value}`. Did you mean `{found}`?"
         if value.lower() in _FOREIGN:
-            return f"DQL has no `{value}`; write {_FOREIGN[value.lower()]}."
+            return f"DQL has no `{value}`; {_FOREIGN[value.lower()]}."
         if before and before[0] == "NAME" and (meant := nearest(before[1], KEYWORDS)):
             return f"Found `{value}` behind `{before[1]}`. Did you mean `{meant}`?"
     if kind == "STAR" and before and before[0] in ("SELECT", "DISTINCT"):
@@ -143,6 +143,8 @@ def _expected(accepts: Set[str]) -> str:
         rest = accepts - _VALUE - {"NOT", "QUANTIFIER", *_STATEMENTS}
         closing = sorted(_SIGNS[each] for each in rest if each in ("RPAR", "RSQB"))
         return listed(["a value", *closing])
+    if accepts == {"NAME", "NOT"}:
+        return 'a template such as `CONV` or `POOL("MAX")`'
     if accepts >= _STATEMENTS:
         return listed(f"`{each.lower()}`" for each in ("SELECT", "SLICE", "CONSTRUCT", "EVALUATE"))
     telling = accepts - _MINOR or accepts

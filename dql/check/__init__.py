@@ -1,0 +1,7 @@
+"""What a query means is checked before it runs: names, kinds of values, templates, patterns."""
+
+from __future__ import annotations
+
+from dql.check.statements import check, mistakes_of
+
+__all__ = ["check", "mistakes_of"]
