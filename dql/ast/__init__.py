@@ -47,6 +47,7 @@ from dql.ast.expressions import (
     Subscript,
     Text,
     Variable,
+    own_variables,
 )
 from dql.ast.statements import (
     Action,
@@ -114,5 +115,6 @@ __all__ = [
     "Variable",
     "With",
     "depth",
+    "own_variables",
     "walk",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,7 @@ __all__ = [
     "Subscript",
     "Text",
     "Variable",
+    "own_variables",
 ]
 
 # How far a hop or an arrow goes: to the next node that does work, to the very next, or any
@@ -148,3 +150,14 @@ class Subquery(Piece):
     """A statement in parentheses, for its rows."""
 
     statement: Piece
+
+
+def own_variables(piece: Piece) -> Iterator[Variable]:
+    """Yield the variables in a piece in the order of the text, without those of queries in it."""
+    todo = [piece]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, Variable):
+            yield here
+        elif not isinstance(here, Subquery):
+            todo += reversed(list(here.parts()))

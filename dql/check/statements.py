@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from dql import ast
 from dql.ast.words import AGGREGATES, FUNCTIONS, Kind
@@ -70,7 +70,9 @@ class _Statements:
         return bound
 
     def _select(self, piece: ast.Select, outer: Scope) -> None:
-        own = list(dict.fromkeys(each.name for item in piece.items for each in _variables(item)))
+        own = list(
+            dict.fromkeys(each.name for item in piece.items for each in ast.own_variables(item))
+        )
         bound = self._sources(piece.sources, own, outer) if piece.sources else set(own)
         if not own and not piece.sources:
             self.values.wrong(piece.items[0], "Nothing to select from; add `from m`.")
@@ -143,17 +145,6 @@ class _Statements:
         if piece.keep is not None:
             # m["loss"] is a metric of a trial here, whatever metrics the trials report.
             self.values.condition(piece.keep, {**scope, name: "config"})
-
-
-def _variables(piece: ast.Piece) -> Iterator[ast.Variable]:
-    """Yield the variables in an item, without those of queries inside it."""
-    todo = [piece]
-    while todo:
-        here = todo.pop()
-        if isinstance(here, ast.Variable):
-            yield here
-        elif not isinstance(here, ast.Subquery):
-            todo += reversed(list(here.parts()))
 
 
 def _aggregates(piece: ast.Piece) -> bool:

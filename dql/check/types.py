@@ -221,7 +221,7 @@ class Checker:
             if this == "time" and that == "number":
                 self.wrong(text, 'Found a number, expected a date in quotes, "2015-11-22".')
                 return
-            if this == "version" and that in ("text", "versions"):
+            if this in ("version", "versions") and that in ("text", "version", "versions"):
                 one = two = "version"
         if isinstance(left, ast.Null) or isinstance(right, ast.Null):
             null = left if isinstance(left, ast.Null) else right

@@ -1,0 +1,117 @@
+"""Walk networks and lineage.
+
+A *node set* is some nodes of one network, in the network's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dql.ast import Reach
+from dql.ast.words import SEEN_THROUGH
+from dql.backend import Network, Node, Version
+
+__all__ = ["Lineage", "NodeSet", "Wiring"]
+
+
+class Wiring:
+    """A network's nodes by name, with what each one's output goes to."""
+
+    def __init__(self, network: Network) -> None:
+        self.nodes = {node.name: node for node in network.nodes}
+        self.order = {name: number for number, name in enumerate(self.nodes)}
+        self.after: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for node in network.nodes:
+            for name in dict.fromkeys(node.inputs):
+                if name in self.after:
+                    self.after[name].append(node.name)
+
+    def beside(self, name: str, direction: Literal["next", "prev"]) -> Sequence[str]:
+        """Return the nodes at the other ends of a node's edges."""
+        if direction == "next":
+            return self.after[name]
+        return [each for each in dict.fromkeys(self.nodes[name].inputs) if each in self.nodes]
+
+    def hop(
+        self,
+        names: Iterable[str],
+        direction: Literal["next", "prev"],
+        reach: Reach,
+        named: frozenset[str] = frozenset(),
+    ) -> list[str]:
+        """Return the nodes that a hop from some nodes comes to, in the network's order.
+
+        Args:
+            named: The kinds that a near hop stops at although it passes over such nodes.
+        """
+        passed = SEEN_THROUGH - named
+        found: set[str] = set()
+        seen: set[str] = set()
+        todo = [each for name in names for each in self.beside(name, direction)]
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            through = reach == "near" and self.nodes[name].kind in passed
+            if not through:
+                found.add(name)
+            if through or reach == "any":
+                todo += self.beside(name, direction)
+        return sorted(found, key=self.order.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSet:
+    """Some nodes of a network."""
+
+    wiring: Wiring
+    names: Sequence[str]
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes themselves."""
+        return [self.wiring.nodes[name] for name in self.names]
+
+
+class Lineage:
+    """Which version was made from which."""
+
+    def __init__(self, versions: Sequence[Version]) -> None:
+        self.by_id = {version.id: version for version in versions}
+        self._children: dict[str, list[Version]] = {version.id: [] for version in versions}
+        for version in versions:
+            for parent in dict.fromkeys(version.parents):
+                if parent in self._children:
+                    self._children[parent].append(version)
+
+    def parents(self, version: Version) -> list[Version]:
+        """Return the versions that one was made from, the main one first."""
+        return [self.by_id[each] for each in version.parents if each in self.by_id]
+
+    def children(self, version: Version) -> list[Version]:
+        """Return the versions made from one."""
+        return self._children.get(version.id, [])
+
+    def ancestors(self, version: Version) -> list[Version]:
+        """Return all that a version comes from, without itself, the nearest first."""
+        return self._reached(version, self.parents)
+
+    def descendants(self, version: Version) -> list[Version]:
+        """Return all that come from a version, without itself, the nearest first."""
+        return self._reached(version, self.children)
+
+    def common_ancestor(self, one: Version, two: Version) -> Version | None:
+        """Return the version nearest to `one` that both are or come from."""
+        other = {two.id, *(each.id for each in self.ancestors(two))}
+        return next((each for each in [one, *self.ancestors(one)] if each.id in other), None)
+
+    def _reached(self, version: Version, step: Callable[[Version], list[Version]]) -> list[Version]:
+        found: dict[str, Version] = {}
+        level = [version]
+        while level:
+            level = [each for here in level for each in step(here) if each.id not in found]
+            found.update((each.id, each) for each in level)
+        found.pop(version.id, None)
+        return list(found.values())

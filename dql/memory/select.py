@@ -1,0 +1,216 @@
+"""Run a select over any backend by trying every row: slow, and plain enough to be trusted.
+
+It is what faster ways of running a query are held against. A *row* gives each variable a version.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dql import ast
+from dql.ast.words import AGGREGATES
+from dql.backend import Backend, Value, Version
+from dql.check import check
+from dql.errors import DqlError
+from dql.memory.evaluate import Evaluator, Row, plain, sort_key
+from dql.memory.graph import Lineage
+from dql.memory.values import single
+from dql.mistakes import Mistake, error_of
+from dql.parser import parse
+
+__all__ = ["Rows", "run_select"]
+
+# Saved queries may name each other; beyond this depth they are taken to name themselves.
+_SAVED_DEPTH_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The result of a select: names of the columns, and rows of as many values."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def run_select(
+    text: str,
+    backend: Backend,
+    parameters: Mapping[str, Value] | None = None,
+    *,
+    now: datetime.datetime | None = None,
+) -> Rows:
+    """Run a select.
+
+    Args:
+        text: The query.
+        backend: What it runs over.
+        parameters: The values of `:name`.
+        now: What `now()` is; the present if not given.
+
+    Raises:
+        DqlError: The query cannot be read, has no meaning, is no select, names a saved query that
+            is not there, or a parameter that has no value.
+    """
+    moment = now or datetime.datetime.now(datetime.UTC)
+    return _Run(backend, parameters or {}, moment).text(text, 0)
+
+
+class _Run:
+    def __init__(
+        self, backend: Backend, parameters: Mapping[str, Value], now: datetime.datetime
+    ) -> None:
+        self._backend = backend
+        self._versions = list(backend.versions())
+        self._parameters = parameters
+        self._lineage = Lineage(self._versions)
+        self._now = now
+        self._source = ""
+        self._depth = 0
+
+    def text(self, text: str, depth: int) -> Rows:
+        query = parse(text)
+        check(query, text)
+        before = self._source, self._depth
+        self._source, self._depth = text, depth
+        try:
+            self._given(query)
+            return self._statement(query.statement, {})
+        finally:
+            self._source, self._depth = before
+
+    def _wrong(self, piece: ast.Piece, message: str) -> DqlError:
+        return error_of(self._source, [Mistake(piece.span.start, message)])
+
+    def _given(self, query: ast.Query) -> None:
+        missing = [
+            Mistake(each.span.start, f"The parameter `:{each.name}` has no value.")
+            for each in ast.walk(query)
+            if isinstance(each, ast.Parameter) and each.name not in self._parameters
+        ]
+        if missing:
+            raise error_of(self._source, missing)
+
+    def _statement(self, piece: ast.Piece, outer: Row) -> Rows:
+        if not isinstance(piece, ast.Select):
+            raise self._wrong(piece, "Only `select` can be run here.")
+        evaluator = Evaluator(self._lineage, self._parameters, self._now, self._subquery)
+        rows: list[Row] = [{**outer, **row} for row in self._rows(piece, outer)]
+        if piece.where is not None:
+            rows = [row for row in rows if evaluator.truth(piece.where, row) is True]
+        if piece.group or any(_aggregates(item.value) for item in piece.items):
+            found = self._groups(piece, rows, evaluator)
+        else:
+            found = [(row, [row]) for row in rows]
+        lines = [
+            (tuple(evaluator.value(item.value, row, group) for item in piece.items), row, group)
+            for row, group in found
+        ]
+        lines = self._ordered(piece, lines, evaluator)
+        values = [line for line, _, _ in lines]
+        if piece.distinct:
+            values = list({plain(line): line for line in values}.values())
+        names = tuple(item.name or _text(item.value, self._source) for item in piece.items)
+        return Rows(names, self._limited(piece, values))
+
+    def _rows(self, piece: ast.Select, outer: Row) -> Iterator[Row]:
+        """Yield each way to give the variables versions, in the order of the versions."""
+        used = [each.name for item in piece.items for each in ast.own_variables(item)]
+        ranges: dict[str, Sequence[Version]] = {}
+        declared = {source.variable for source in piece.sources}
+        for source in piece.sources:
+            name = source.variable or next(each for each in used if each not in declared)
+            ranges[name] = self._range(source.origin, outer)
+        if not piece.sources:
+            ranges = dict.fromkeys(used, self._versions)
+        for chosen in itertools.product(*ranges.values()):
+            yield dict(zip(ranges, chosen, strict=True))
+
+    def _range(self, origin: ast.Piece | None, outer: Row) -> Sequence[Version]:
+        if origin is None:
+            return self._versions
+        values: Iterable[Any]
+        if isinstance(origin, ast.Parameter):
+            values = (self._parameters[origin.name],)
+            if isinstance(values[0], str):
+                values = self._named(origin, values[0])
+        else:
+            values = self._subquery(origin, outer)
+        ids = {getattr(each, "id", None) for each in values}
+        return [version for version in self._versions if version.id in ids]
+
+    def _subquery(self, piece: ast.Piece, outer: Row) -> list[Any]:
+        """Return the first column of a query in parentheses or of a saved one."""
+        if isinstance(piece, ast.Subquery):
+            return [line[0] for line in self._statement(piece.statement, outer).rows]
+        name = piece.value if isinstance(piece, ast.Text) else getattr(piece, "name", "")
+        return self._named(piece, name)
+
+    def _named(self, piece: ast.Piece, name: str) -> list[Any]:
+        text = self._backend.saved(name)
+        if text is None:
+            raise self._wrong(piece, f"There is no saved query `{name}`.")
+        if self._depth >= _SAVED_DEPTH_MAX:
+            raise self._wrong(piece, f"The saved query `{name}` comes back to itself.")
+        return [line[0] for line in self.text(text, self._depth + 1).rows]
+
+    def _groups(
+        self, piece: ast.Select, rows: list[Row], evaluator: Evaluator
+    ) -> list[tuple[Row, list[Row]]]:
+        groups: dict[Any, list[Row]] = {}
+        for row in rows:
+            key = plain(tuple(evaluator.value(each, row) for each in piece.group))
+            groups.setdefault(key, []).append(row)
+        if not piece.group:
+            groups.setdefault((), [])
+        return [(group[0] if group else {}, group) for group in groups.values()]
+
+    def _ordered(
+        self,
+        piece: ast.Select,
+        lines: list[tuple[tuple[Any, ...], Row, list[Row]]],
+        evaluator: Evaluator,
+    ) -> list[tuple[tuple[Any, ...], Row, list[Row]]]:
+        names = [item.name for item in piece.items]
+        for key in reversed(piece.order):
+            each = key.value
+
+            def rank(line: tuple[tuple[Any, ...], Row, list[Row]], each: ast.Piece = each) -> Any:
+                if isinstance(each, ast.Variable) and each.name in names:
+                    return single(line[0][names.index(each.name)])
+                return single(evaluator.value(each, line[1], line[2]))
+
+            there = [line for line in lines if rank(line) is not None]
+            there.sort(key=lambda line: sort_key(rank(line)), reverse=key.descending)
+            lines = there + [line for line in lines if rank(line) is None]
+        return lines
+
+    def _limited(self, piece: ast.Select, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        bounds = []
+        for amount in (piece.offset, piece.limit):
+            value = None
+            if isinstance(amount, ast.Number):
+                value = amount.value
+            elif isinstance(amount, ast.Parameter):
+                given = self._parameters[amount.name]
+                if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+                    message = f"`:{amount.name}` is {given!r}, expected a whole number from 0."
+                    raise self._wrong(amount, message)
+                value = given
+            bounds.append(None if value is None else int(value))
+        start, count = bounds[0] or 0, bounds[1]
+        return values[start:] if count is None else values[start : start + count]
+
+
+def _text(piece: ast.Piece, source: str) -> str:
+    """Return an item as it was written: its column's name."""
+    return source[piece.span.start : piece.span.end]
+
+
+def _aggregates(piece: ast.Piece) -> bool:
+    return any(
+        isinstance(each, ast.Call) and each.name.lower() in AGGREGATES for each in ast.walk(piece)
+    )
