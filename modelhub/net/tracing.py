@@ -6,10 +6,11 @@ comes, not decomposed: there one op is one layer.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -73,7 +74,7 @@ def _bind(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[s
     return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def _mode(module: Any, training: bool) -> Any:
     """Set the mode of all modules, and give each its own back."""
     modes = [(part, part.training) for part in module.modules()]
@@ -109,7 +110,12 @@ def _export(
                 if value.shape[place] == 1:
                     examples[name] = torch.cat([examples[name]] * 2, place)
     try:
-        with _mode(module, True), warnings.catch_warnings():
+        # When torch fails it prints the graph, pages of it, beside raising.
+        with (
+            _mode(module, True),
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             return torch.export.export(module, (), examples, dynamic_shapes=shapes, strict=False)
     except Exception as error:  # whatever the user's forward raises, or torch for it

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from modelhub.errors import BadInputError
 from modelhub.net.from_torch import from_module
 from modelhub.net.graph_json import from_json, to_json
 
