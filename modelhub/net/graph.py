@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from modelhub.net.arguments import (
     DTYPES,
@@ -107,7 +106,7 @@ class Node:
     name: str
     op: str = ""
     module: str = ""
-    arguments: Mapping[str, Argument] = field(default_factory=lambda: MappingProxyType({}))
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
     values: tuple[Value, ...] = ()
     counter: str = ""
     stated_kind: str = ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from types import MappingProxyType
 from typing import Any
 
 from modelhub.errors import CorruptionError
@@ -123,7 +122,7 @@ def _network(value: dict[str, Any]) -> Network:
             raise ValueError(f"two inputs are called {name!r}")
         inputs[name] = _value([dtype, shape])
     return Network(
-        inputs=MappingProxyType(inputs),
+        inputs=inputs,
         nodes=tuple(_node(row, executable) for row in value["nodes"]),
         tensors=tuple(_tensor(row) for row in value["tensors"]),
         outputs=_output(value["outputs"], 0) if executable else None,
@@ -175,7 +174,7 @@ def _node(row: dict[str, Any], executable: bool) -> Node:
         name,
         op=row["op"],
         module=module,
-        arguments=MappingProxyType(ordered(row["op"], coded)),
+        arguments=ordered(row["op"], coded),
         values=tuple(map(_value, row["values"])),
         counter=counter,
     )

@@ -80,7 +80,7 @@ _OPS = {
 }
 
 _KIND = {name: kind for kind, names in _OPS.items() for name in names.split()}
-KINDS = frozenset({*_OPS, "OTHER", "INPUT"})
+KINDS = frozenset({*_OPS, "OTHER"})
 
 # Of these kinds a node whose values are whole numbers or truths works on masks, positions and
 # sizes, not on what the network passes along.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from modelhub.net import naming
@@ -63,6 +62,8 @@ _MAY_ALIAS = frozenset(
         "split",
     ]
 )
+# What stands for a `with` block: its name, and how many arguments come before the body.
+_BLOCKS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 _SAME = frozenset({"lift_fresh_copy", "detach_", "alias"})
 _SYMBOL = re.compile(r"\b[su]\d+\b")
 _SLICE_END = 2**63 - 1
@@ -84,12 +85,14 @@ class Lowering:
         self.outputs: list[Output] = []
         self.weights_out: set[str] = set()
         self._items = list(program.graph.nodes)
+        self._graphs = program.graph_module
         self._place = {item: place for place, item in enumerate(self._items)}
         self._specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._arguments: dict[Any, Argument] = {}
         self._root: dict[Any, Any] = {}
         self._origin: dict[Any, Any] = {}
         self._counters: set[str] = set()
+        self._spliced: dict[Any, list[Any]] = {}
         self._symbols: dict[str, str] = {}
 
     def run(self) -> None:
@@ -105,7 +108,7 @@ class Lowering:
                 self.outputs = [self._argument(value) for value in item.args[0]]  # type: ignore
             elif item.op == "call_function":
                 self._call(item)
-            else:
+            elif item.op != "get_attr":
                 raise ValueError(f"it has the step {item.target}, which is no op")
         if self._counters:
             raise ValueError(f"it changes {min(self._counters)} as it runs")
@@ -130,6 +133,11 @@ class Lowering:
         target = item.target
         if target is operator.getitem:
             base = self._arguments[item.args[0]]
+            if item.args[0] in self._spliced:
+                result = self._spliced[item.args[0]][item.args[1]]
+                self._arguments[item] = base[item.args[1]]  # type: ignore[index]
+                self._root[item] = self._root[result]
+                return
             if not isinstance(base, Ref) or not isinstance(item.args[1], int):
                 raise ValueError("it picks an item of what is no result of an op")
             self._arguments[item] = Ref(base.node, item.args[1])
@@ -138,6 +146,9 @@ class Lowering:
         if target in _SYMBOLIC:
             numbers = map(self._argument, item.args)
             self._add(item, _SYMBOLIC[target], dict(zip("ab", numbers, strict=False)))
+            return
+        if _label(target) in _BLOCKS:
+            self._splice(item, _label(target))
             return
         if not isinstance(target, torch._ops.OpOverload) or target.namespace != "aten":
             raise ValueError(f"the op {_label(target)} is not one that a network may hold")
@@ -155,6 +166,47 @@ class Lowering:
         else:
             self._add(item, f"aten.{base}.{overload}", given)
             self._root[item] = self._shares_with(item, base)
+
+    def _splice(self, item: Any, name: str) -> None:
+        """Take in the body of a `with` block for gradients or autocast that are off."""
+        before = _BLOCKS[name]
+        enabled = item.args[before - 2] if name.endswith("autocast") else item.args[0]
+        if enabled:
+            raise ValueError(f"it turns on what {name} stands for inside of forward")
+        body = getattr(self._graphs, item.args[before].target).graph
+        given = iter(item.args[before + 1 :])
+        for inner in body.nodes:
+            self._place[inner] = self._place[item]
+            if inner.op == "placeholder":
+                outer = next(given)
+                self._arguments[inner] = self._argument(outer)
+                self._root[inner] = self._root.get(outer, inner)
+            elif inner.op == "call_function" and _label(inner.target) not in _BLOCKS:
+                if _label(inner.target).partition(".")[0].endswith("_"):
+                    raise ValueError(f"{_label(inner.target)} changes memory in a `with` block")
+                self._call(inner)
+            elif inner.op == "output":
+                results = list(inner.args[0])
+            else:
+                raise ValueError("it has one `with` block in another")
+        if name.endswith("set_grad_enabled"):
+            for result in results:
+                value = result.meta.get("val")
+                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                    self._arguments[result] = self._detached(result)
+        self._spliced[item] = results
+        self._arguments[item] = tuple(self._arguments[result] for result in results)
+
+    def _detached(self, item: Any) -> Ref:
+        node = Node(
+            f"n{len(self.nodes)}",
+            op="aten.detach.default",
+            module=_module(item),
+            arguments={"self": self._arguments[item]},
+            values=(self._value(item.meta["val"]),),
+        )
+        self.nodes.append(node)
+        return Ref(node.name)
 
     def _given(self, item: Any) -> dict[str, Argument]:
         names = [argument.name for argument in item.target._schema.arguments]
@@ -216,7 +268,7 @@ class Lowering:
             f"n{len(self.nodes)}",
             op=name,
             module=_module(item),
-            arguments=MappingProxyType(ordered(name, _essential(op, _with_mode(op, given)))),
+            arguments=ordered(name, _essential(op, _with_mode(op, given))),
             values=values,
             counter=counter,
         )
@@ -281,9 +333,7 @@ class Lowering:
             replace(
                 node,
                 name=name,
-                arguments=MappingProxyType(
-                    {key: _renamed(value, new) for key, value in node.arguments.items()}
-                ),
+                arguments={key: _renamed(value, new) for key, value in node.arguments.items()},
             )
             for node, name in zip(self.nodes, chosen, strict=True)
         ]

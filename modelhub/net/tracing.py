@@ -11,7 +11,6 @@ import inspect
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from modelhub.errors import BadInputError
@@ -138,7 +137,7 @@ def _network(module: Any, program: Any) -> Network:
     used = {name for node in lowering.nodes for name in (*node.parameters, node.counter)}
     outputs = pytree.tree_unflatten(lowering.outputs, program.call_spec.out_spec)
     return Network(
-        inputs=MappingProxyType(lowering.inputs),
+        inputs=lowering.inputs,
         nodes=tuple(lowering.nodes),
         tensors=_tensors(module, program, used | lowering.weights_out),
         outputs=_output(outputs),

@@ -7,7 +7,6 @@ chain is made up. Kinds are guesses by rules that were right for nearly all laye
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import MappingProxyType
 
 from modelhub.net.arguments import DTYPES, check_name
 from modelhub.net.graph import Network, Node, Tensor
@@ -58,7 +57,7 @@ def from_weights(records: Iterable[tuple[str, str, Iterable[int]]]) -> Network:
         if module and own and module not in names:
             kind = _kind(module, shapes)
             nodes.append(Node(module, module=module, stated_kind=kind, stated_parameters=own))
-    return Network(MappingProxyType({}), tuple(nodes), tuple(tensors), executable=False)
+    return Network({}, tuple(nodes), tuple(tensors), executable=False)
 
 
 def _above(name: str) -> list[str]:

@@ -13,7 +13,6 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from modelhub.net import Network, Node, Tensor, Value, from_weights, to_json
@@ -27,7 +26,7 @@ def example() -> Network:
     """Return the worked example: a convolution, a ReLU, a maximum pool."""
     conv = {"input": Ref("x"), "weight": Weight("conv1.weight"), "padding": (1, 1)}
     return Network(
-        MappingProxyType({"x": Value("float32", ("s0", 3, 8, 8))}),
+        {"x": Value("float32", ("s0", 3, 8, 8))},
         (
             _node("conv1", "conv2d.default", conv, ("s0", 4, 8, 8)),
             _node("relu", "relu.default", {"self": Ref("conv1")}, ("s0", 4, 8, 8)),
@@ -88,7 +87,7 @@ def every_argument() -> Network:
         Tensor("bn.num_batches_tracked", "int64", (), "buffer"),
         Tensor("a.weight", "bfloat16", (2, 2), "frozen"),
         Tensor("b.weight", "bfloat16", (2, 2), "frozen", tied="a.weight"),
-        Tensor("shift", "float32", (2,), "constant", data=struct.pack("<2f", 1.0, -0.5)),
+        Tensor("shift", "float32", (2, 1), "constant", data=struct.pack("<2f", 1.0, -0.5)),
     )
     inner = Group("list", (Ref("split", 1), Weight("a.weight"), None))
     outputs = Group("dict", (Group("tuple", (Ref("bn"), Ref("shift"))), inner), ("both", "rest"))
@@ -99,9 +98,7 @@ def _node(
     name: str, op: str, arguments: dict[str, Any], shape: Any, dtype: str = "float32"
 ) -> Node:
     module = name if op.startswith("conv") else ""
-    return Node(
-        name, f"aten.{op}", module, MappingProxyType(arguments), (Value(dtype, tuple(shape)),)
-    )
+    return Node(name, f"aten.{op}", module, arguments, (Value(dtype, tuple(shape)),))
 
 
 def good() -> dict[str, bytes]:
