@@ -107,7 +107,7 @@ def test_every_golden_file_is_expected() -> None:
 
 
 def test_golden_files_are_small() -> None:
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 300_000
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 400_000
 
 
 def test_the_good_ones_have_all_there_is() -> None:
