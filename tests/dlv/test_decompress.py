@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from modelhub.dlv.decompress import decompress, decompress_targets
 from modelhub.dlv.stage import add
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, ConflictError, CorruptionError, NotFoundError
+from tests.killed import run_killed
 
 
 @pytest.fixture
@@ -98,19 +97,9 @@ def test_damage_keeps_what_is_there(compressed: Path, tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
 from modelhub.dlv.decompress import decompress
-from modelhub.fs import seam
 
-left = int(sys.argv[3])
-def stop(operation, path):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-seam.set_hook(stop)
+arm()
 decompress(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -120,11 +109,10 @@ def test_a_killed_process_leaves_no_part_of_a_target(compressed: Path, tmp_path:
     killed = 0
     for point in range(20):
         target.unlink(missing_ok=True)
-        command = [sys.executable, "-c", KILLED, str(compressed), str(target), str(point)]
-        done = subprocess.run(command, check=False)
-        if done.returncode == 0:
+        ended = run_killed(point, KILLED, str(compressed), str(target))
+        if ended == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         assert not target.exists() or target.read_bytes() == whole
         killed += 1
     assert killed > 4

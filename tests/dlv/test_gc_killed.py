@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,25 +16,16 @@ from modelhub.dlv.fsck import fsck
 from modelhub.dlv.gc import gc
 from modelhub.dlv.remove import remove
 from modelhub.dlv.state import Repo
+from tests.killed import run_killed
 
 CommitArrays = Callable[..., CommitResult]
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
 from modelhub.dlv.gc import gc
 from modelhub.dlv.state import Repo
-from modelhub.fs import seam
-
-left = int(sys.argv[2])
-def stop(operation, path):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 with Repo.open(Path(sys.argv[1])) as repo:
-    seam.set_hook(stop)
+    arm()
     gc(repo)
 """
 
@@ -54,17 +43,16 @@ def test_gc_killed_anywhere_loses_nothing(
     for point in range(40):
         work = tmp_path / f"work{point}"
         shutil.copytree(root, work)
-        command = [sys.executable, "-c", KILLED, str(work), str(point)]
-        done = subprocess.run(command, check=False)
+        ended = run_killed(point, KILLED, str(work))
         with Repo.open(work) as again:
             for rev in ("m@2", "m@3"):
                 files = checkout(again, rev, tmp_path / f"out{point}", force=True).files
                 assert all(file.verified for file in files)
             gc(again)
         assert fsck(work).problems == ()
-        if done.returncode == 0:
+        if ended == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         killed += 1
     else:
         pytest.fail("gc never came to its end")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from modelhub.dlv.commit import commit
 from modelhub.dlv.fsck import fsck
 from modelhub.dlv.gc import gc
 from modelhub.dlv.state import Repo
+from tests.killed import run_killed
 
 
 def sha256(path: Path) -> str:
@@ -130,22 +130,12 @@ def test_an_unchanged_model_costs_almost_nothing(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
 from modelhub.dlv import stage
 from modelhub.dlv.commit import commit
 from modelhub.dlv.state import Repo
-from modelhub.fs import seam
-
-left = int(sys.argv[2])
-def stop(operation, path):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 with Repo.open(Path(sys.argv[1])) as repo:
-    seam.set_hook(stop)
+    arm()
     commit(repo, "m")
 """
 
@@ -163,8 +153,7 @@ def test_a_commit_killed_anywhere_is_whole_or_not_there(tmp_path: Path) -> None:
     for point in range(40):
         work = tmp_path / f"work{point}"
         shutil.copytree(root, work)
-        command = [sys.executable, "-c", KILLED, str(work), str(point)]
-        done = subprocess.run(command, env=os.environ, check=False)
+        ended = run_killed(point, KILLED, str(work))
         assert fsck(work).problems == ()
         with Repo.open(work) as repo:
             checkout(repo, "m@1", tmp_path / f"out{point}")
@@ -176,10 +165,10 @@ def test_a_commit_killed_anywhere_is_whole_or_not_there(tmp_path: Path) -> None:
                 assert sha256(tmp_path / f"out{point}" / "new.npy") == sha256(new)
             gc(repo)
         assert fsck(work).problems == ()
-        if done.returncode == 0:
+        if ended == 0:
             assert present
             break
-        assert done.returncode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         killed += 1
     else:
         pytest.fail("the commit never came to its end")

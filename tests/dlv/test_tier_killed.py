@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,26 +18,17 @@ from modelhub.dlv.gc import gc
 from modelhub.dlv.remove import remove
 from modelhub.dlv.state import Repo
 from modelhub.dlv.tier import pull, push, set_tier, status
+from tests.killed import run_killed
 
 CommitArrays = Callable[..., CommitResult]
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
 from modelhub.dlv.gc import gc
 from modelhub.dlv.state import Repo
 from modelhub.dlv.tier import pull, push
-from modelhub.fs import seam
-
-left = int(sys.argv[3])
-def stop(operation, path):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 with Repo.open(Path(sys.argv[1])) as repo:
-    seam.set_hook(stop)
+    arm()
     {"gc": gc, "push": push, "pull": pull}[sys.argv[2]](repo)
 """
 FINISH = {"gc": gc, "push": push, "pull": pull}
@@ -84,9 +73,8 @@ def test_killed_anywhere_loses_nothing(
         shutil.copytree(root, work)
         shutil.rmtree(cold)
         shutil.copytree(tmp_path / "cold-before", cold)
-        command = [sys.executable, "-c", KILLED, str(work), verb, str(point)]
-        done = subprocess.run(command, check=False)
-        assert done.returncode in (0, -signal.SIGKILL)
+        ended = run_killed(point, KILLED, str(work), verb)
+        assert ended in (0, -signal.SIGKILL)
         with Repo.open(work) as again:
             for rev in kept:
                 files = checkout(again, rev, tmp_path / f"out{point}", force=True).files
@@ -104,7 +92,7 @@ def test_killed_anywhere_loses_nothing(
             assert all(name.endswith(".pack") for name in left)
         assert fsck(work).problems == ()
         shutil.rmtree(work)
-        if done.returncode == 0:
+        if ended == 0:
             break
         killed += 1
     else:

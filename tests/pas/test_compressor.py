@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from modelhub.fs import seam
 from modelhub.pas.compressed import CompressedFile
 from modelhub.pas.ingest import Ingested
 from modelhub.pas.session import Session
+from tests.killed import run_killed
 
 Compress = Callable[..., Ingested]
 
@@ -137,21 +136,11 @@ def test_a_folder_that_is_missing(weights: Path, compress: Compress) -> None:
 
 
 KILLED = """
-import os, signal, sys
-from pathlib import Path
 from modelhub import containers
-from modelhub.fs import seam
 from modelhub.fs.files import InputFile
 from modelhub.pas import compressor
 
-left = int(sys.argv[3])
-def stop(operation, path):
-    global left
-    left -= 1
-    if left < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-seam.set_hook(stop)
+arm()
 with InputFile(Path(sys.argv[1])) as file:
     parsed = containers.parse(file, "npz")
     compressor.write(file, parsed, Path(sys.argv[2]), preset="default")
@@ -163,16 +152,15 @@ def test_a_killed_process_leaves_no_target(weights: Path) -> None:
     killed = 0
     for point in range(10):
         target.unlink(missing_ok=True)
-        command = [sys.executable, "-c", KILLED, str(weights), str(target), str(point)]
-        done = subprocess.run(command, check=False)
+        ended = run_killed(point, KILLED, str(weights), str(target))
         if target.exists():
             # Whole, if only its folder may not have reached the disk.
             with CompressedFile(target) as compressed:
                 compressed.write(weights.with_name("back"))
             assert weights.with_name("back").read_bytes() == weights.read_bytes()
-        if done.returncode == 0:
+        if ended == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert ended == -signal.SIGKILL
         killed += 1
     assert killed == 4
     assert target.exists()
