@@ -138,13 +138,13 @@ class _Explainer:
         begin = self._position[vertex]
         run = self._order[begin : begin + int(self._below[vertex])]
         if source in run:
-            return "the base for what it would be smaller on"
+            return "its next best base stands on it"
         more = self._costs.recreation[source] + graph.recreation[other]
         more = float(more - self._costs.recreation[vertex])
         broken = self._broken(run, more)
         if broken is not None:
             return f"the budget of {self._found.revs[broken][0]}"
-        return "others are smaller for it"
+        return "so that others are smaller"
 
     def _broken(self, run: Iterable[int], more: float) -> int | None:
         """Return a group whose budget breaks if each vertex of a subtree costs so much more."""

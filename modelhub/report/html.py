@@ -25,6 +25,7 @@ th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; white-space: pre; }
 th { font-weight: 500; border-bottom: 1px solid #8886; }
 td.right, th.right { text-align: right; }
 td.strong { font-weight: 600; }
+td.flexible { white-space: pre-wrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; margin: 0; }
@@ -91,7 +92,8 @@ def _content(block: Block) -> Iterable[str]:
 
 def _grid(grid: Grid) -> str:
     classes = [
-        " ".join(["right"] * column.right + ["strong"] * column.strong) for column in grid.columns
+        " ".join(name for name in ("right", "strong", "flexible") if getattr(column, name))
+        for column in grid.columns
     ]
     head = "".join(
         f'<th class="{name}">{_text(column.title)}</th>'
