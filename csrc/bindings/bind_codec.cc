@@ -104,22 +104,31 @@ mh::Id BaseId(mh::Bytes base) {
   return id;
 }
 
+// An array to code and its base, if it has one, held until that is done.
+struct InputHold {
+  InputHold(const TypeNumbers& numbers, const std::vector<int64_t>& shape, const py::object& array,
+            const py::object& base_array, const std::optional<BaseAs>& base_as)
+      : data(array, /*writable=*/false) {
+    input.head.kind = mh::kKindTensor;
+    FillType(numbers, shape, &input.head.dtype_code, &input.head.type, &input.head.shape);
+    input.data = data.span();
+    if (base_array.is_none()) return;
+    base.emplace(base_array, /*writable=*/false);
+    FillBase(base_as, base->span(), &input);
+  }
+
+  BufferHold data;
+  std::optional<BufferHold> base;
+  mh::EntryInput input;
+};
+
 py::bytes EncodeBlob(int64_t dtype_code, int64_t width, int64_t value_kind,
                      const std::vector<int64_t>& shape, const py::object& data,
                      const std::string& preset, const py::object& base,
                      const std::optional<BaseAs>& base_as, int threads) {
-  mh::EntryInput input;
-  input.head.kind = mh::kKindTensor;
-  FillType({dtype_code, width, value_kind}, shape, &input.head.dtype_code, &input.head.type,
-           &input.head.shape);
   const mh::Preset chosen = PresetOf(preset);
-  const BufferHold data_hold(data, /*writable=*/false);
-  input.data = data_hold.span();
-  std::optional<BufferHold> base_hold;
-  if (!base.is_none()) {
-    base_hold.emplace(base, /*writable=*/false);
-    FillBase(base_as, base_hold->span(), &input);
-  }
+  InputHold hold({dtype_code, width, value_kind}, shape, data, base, base_as);
+  mh::EntryInput& input = hold.input;
   std::unique_ptr<Workspace> workspace = KeptWorkspace().Take();
   const mh::Status status = [&] {
     const GilRelease release;
@@ -144,19 +153,10 @@ py::dict Estimate(int64_t dtype_code, int64_t width, int64_t value_kind,
                   const std::vector<int64_t>& shape, const py::object& data,
                   const std::string& preset, const py::object& base,
                   const std::optional<BaseAs>& base_as) {
-  mh::EntryInput input;
-  input.head.kind = mh::kKindTensor;
-  FillType({dtype_code, width, value_kind}, shape, &input.head.dtype_code, &input.head.type,
-           &input.head.shape);
   const mh::Preset chosen = PresetOf(preset);
-  const BufferHold data_hold(data, /*writable=*/false);
-  input.data = data_hold.span();
-  std::optional<BufferHold> base_hold;
-  if (!base.is_none()) {
-    base_hold.emplace(base, /*writable=*/false);
-    FillBase(base_as, base_hold->span(), &input);
-    input.base.id[16] = 1;  // Any but the array's own.
-  }
+  InputHold hold({dtype_code, width, value_kind}, shape, data, base, base_as);
+  mh::EntryInput& input = hold.input;
+  if (input.has_base) input.base.id[16] = 1;  // Any but the array's own.
   std::unique_ptr<Workspace> workspace = KeptWorkspace().Take();
   mh::EntryEstimate estimate;
   const mh::Status status = [&] {

@@ -31,14 +31,8 @@ constexpr double kNear = 1e-4, kHardly = 2e-4;
 // While the gap is wider, the bound climbs on from where it was, towards the better plan.
 constexpr double kClose = 5e-3;
 constexpr int kClimbs = 4, kRoundsToGoOn = 50;
-// Polishing of plans to begin with, and of the best one in a large graph.
+// Rounds of polishing for each plan to begin with.
 constexpr int kPolishFirst = 3;
-
-double StorageOf(const StorageGraph& graph, const ArchivalPlan& plan) {
-  double storage = 0;
-  for (uint32_t v = 1; v < graph.vertices; v++) storage += graph.storage[plan[v]];
-  return storage;
-}
 
 bool IsFeasible(const StorageGraph& graph, const ArchivalPlan& plan) {
   const auto costs = EvaluatePlan(graph, plan);
@@ -100,7 +94,7 @@ void Improve(const StorageGraph& graph, double bound, PlanSearch* search) {
 
 AutoSolution SolveAuto(const StorageGraph& graph) {
   ArchivalPlan least = MinimumStoragePlan(graph);
-  const double least_storage = StorageOf(graph, least);
+  const double least_storage = PlanStorage(graph, least);
   if (IsFeasible(graph, least)) return {std::move(least), least_storage};
   const std::vector<ArchivalPlan> beginnings = Beginnings(graph);
   if (beginnings.empty()) return {ShortestPathPlan(graph), least_storage};
@@ -133,7 +127,7 @@ AutoSolution SolveAuto(const StorageGraph& graph) {
   }
   const double bound = std::max(relaxation.bound(), least_storage);
   // Sums in another order: what is stored is no less than its bound.
-  return {search.plan(), std::min(bound, StorageOf(graph, search.plan()))};
+  return {search.plan(), std::min(bound, PlanStorage(graph, search.plan()))};
 }
 
 }  // namespace mh

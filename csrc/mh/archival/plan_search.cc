@@ -11,7 +11,8 @@ namespace mh {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Sums of doubles in different orders: budgets are kept to this share of them.
+// Sums of doubles in different orders: budgets are kept to this share of them, which is stricter
+// than Allowed(), so that what drifts while searching still keeps them.
 constexpr double kSlack = 1e-10;
 // A move of a vertex with more than so many below it is not looked at: a search takes many moves,
 // and large trees near the root hardly ever move.
@@ -123,7 +124,7 @@ bool PlanSearch::Fits(uint32_t v, uint32_t e) {
   }
   for (const uint32_t g : touched_) {
     const double after = tree_->group_cost(g) + group_change_[g];
-    if (group_change_[g] > 0 && after > graph_.budget[g] * (1 + kSlack)) fits = false;
+    if (group_change_[g] > 0 && after > Limit(g)) fits = false;
     group_change_[g] = 0;
   }
   touched_.clear();
@@ -146,7 +147,7 @@ double PlanSearch::Penalty(uint32_t v, uint32_t e) {
     }
   }
   for (const uint32_t g : touched_) {
-    const double cost = tree_->group_cost(g), limit = graph_.budget[g] * (1 + kSlack);
+    const double cost = tree_->group_cost(g), limit = Limit(g);
     penalty += rate_[g] * (over(cost + group_change_[g], limit) - over(cost, limit));
     if (group_change_[g] > 0) raised_.push_back(g);
     group_change_[g] = 0;
@@ -279,9 +280,9 @@ bool PlanSearch::Anneal(const Region& region, uint64_t moves, double hottest, do
   return better;
 }
 
-bool PlanSearch::IsOver(size_t g) const {
-  return tree_->group_cost(g) > graph_.budget[g] * (1 + kSlack);
-}
+double PlanSearch::Limit(size_t g) const { return graph_.budget[g] * (1 + kSlack); }
+
+bool PlanSearch::IsOver(size_t g) const { return tree_->group_cost(g) > Limit(g); }
 
 // Lowers what is over its budget, for as little storage as one move at a time finds.
 bool PlanSearch::KeepBudgets() {
@@ -323,8 +324,11 @@ bool PlanSearch::Exchange(size_t g) {
   option_begin_.assign(1, 0);
   for (const uint32_t v : members) {
     for (const uint32_t e : in_.of(v)) {
-      if (tree_->RecreationBy(e) > limit_[v]) continue;
-      if (e != tree_->edge(v) && tree_->InSubtree(v, graph_.source[e])) continue;
+      // What is there now is always one of the options.
+      if (e != tree_->edge(v) &&
+          (tree_->RecreationBy(e) > limit_[v] || tree_->InSubtree(v, graph_.source[e]))) {
+        continue;
+      }
       options_.push_back({graph_.storage[e], tree_->RecreationBy(e), e});
     }
     option_begin_.push_back(static_cast<uint32_t>(options_.size()));
@@ -349,16 +353,25 @@ void PlanSearch::ExchangeAll(const Region& region) {
   for (const uint32_t g : region.groups) Exchange(g);
 }
 
-bool PlanSearch::Promote(uint32_t v) {
-  const double before = storage();
-  // By the edge that is cheapest to recreate by, so that others may lean on it.
+// The edge by which v is cheapest to recreate, so that others may lean on it: no dearer than now,
+// not from `but`; kNoEdge if there is none.
+uint32_t PlanSearch::CheapestToRecreate(uint32_t v, uint32_t but) const {
   uint32_t best = kNoEdge;
   for (const uint32_t e : in_.of(v)) {
     const double whole = tree_->RecreationBy(e);
-    if (whole >= tree_->recreation(v)) continue;
-    if (best == kNoEdge || whole < tree_->RecreationBy(best)) best = e;
+    if (graph_.source[e] == but || whole > tree_->recreation(v)) continue;
+    if (best != kNoEdge && whole >= tree_->RecreationBy(best)) continue;
+    if (!tree_->InSubtree(v, graph_.source[e])) best = e;
   }
-  if (best == kNoEdge || !Try(v, best)) return false;
+  return best;
+}
+
+// Makes v a base of its neighbours.
+bool PlanSearch::Promote(uint32_t v) {
+  const double before = storage();
+  const uint32_t best = CheapestToRecreate(v, kNoEdge);
+  if (best == kNoEdge || tree_->RecreationBy(best) == tree_->recreation(v)) return false;
+  if (!Try(v, best)) return false;
   for (const uint32_t e : out_.of(v)) {
     const uint32_t w = graph_.target[e];
     if (graph_.storage[e] >= graph_.storage[tree_->edge(w)] || Try(w, e)) continue;
@@ -367,6 +380,7 @@ bool PlanSearch::Promote(uint32_t v) {
   return storage() < before - kNothing * scale_[v];
 }
 
+// Frees v of those that lean on it, and lets it lean itself.
 bool PlanSearch::Demote(uint32_t v) {
   if (tree_->IsLeaf(v)) return false;
   const double before = storage();
@@ -390,12 +404,7 @@ bool PlanSearch::Replace(uint32_t v) {
   neighbours_.clear();
   tree_->ForChildren(old, [&](uint32_t c) { neighbours_.push_back(c); });
   if (neighbours_.size() > kChildrenMax) return false;
-  uint32_t best = kNoEdge;
-  for (const uint32_t e : in_.of(v)) {
-    if (graph_.source[e] == old || tree_->RecreationBy(e) > tree_->recreation(v)) continue;
-    if (tree_->InSubtree(v, graph_.source[e])) continue;
-    if (best == kNoEdge || tree_->RecreationBy(e) < tree_->RecreationBy(best)) best = e;
-  }
+  const uint32_t best = CheapestToRecreate(v, old);
   if (best == kNoEdge || !Try(v, best)) return false;
   for (const uint32_t e : out_.of(v)) {
     const uint32_t w = graph_.target[e];

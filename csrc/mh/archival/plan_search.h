@@ -53,6 +53,7 @@ class PlanSearch {
   bool Fits(uint32_t v, uint32_t e);
   double Penalty(uint32_t v, uint32_t e);
   void Wander(const Region& region, uint64_t moves, double hottest, double coldest, uint64_t seed);
+  double Limit(size_t g) const;  // A group's budget, and what counts as none above it.
   bool IsOver(size_t g) const;
   bool KeepBudgets();
   void SetRates(const RecreationBounds& least);
@@ -63,6 +64,7 @@ class PlanSearch {
   void ExchangeAll(const Region& region);
   void Regroup(const Region& region);
   bool Exchange(size_t g);
+  uint32_t CheapestToRecreate(uint32_t v, uint32_t but) const;
   bool Promote(uint32_t v);
   bool Demote(uint32_t v);
   bool Replace(uint32_t v);

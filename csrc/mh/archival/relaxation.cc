@@ -63,6 +63,10 @@ Relaxation::Relaxation(const StorageGraph& graph, const Adjacency& in,
   taken_.assign(n, kNone);
   taken_second_ = taken_;
   grouped_.assign(n, 0);
+  for (size_t g = 0; by_group_ && g < graph.groups(); g++) {
+    if (!(graph.budget[g] < kInfinity)) continue;
+    for (const uint32_t v : graph.group(g)) grouped_[v] = 1;
+  }
   // At first the tree sees all that is stored: the first bound is the least storage.
   now_.share.resize(options_.size());
   for (size_t k = 0; k < options_.size(); k++) now_.share[k] = graph.storage[options_[k].edge];
@@ -321,12 +325,6 @@ double Relaxation::Step(double length, bool apply) {
 }
 
 void Relaxation::Climb(double target, int rounds) {
-  if (by_group_) {
-    for (size_t g = 0; g < graph_.groups(); g++) {
-      if (!(graph_.budget[g] < kInfinity)) continue;
-      for (const uint32_t v : graph_.group(g)) grouped_[v] = 1;
-    }
-  }
   double pace = kPaceFirst, mix = kMixFirst;
   int waited = 0;
   for (int round = 0; round < rounds; round++) {

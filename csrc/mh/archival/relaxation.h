@@ -83,8 +83,8 @@ class Relaxation {
   };
   Prices now_, best_, direction_;
   Adjacency rows_of_;
-  bool by_group_ = false;  // Every vertex is in one group at most: knapsacks are possible.
-  std::vector<uint8_t> grouped_;
+  bool by_group_ = false;         // Every vertex is in one group at most: knapsacks are possible.
+  std::vector<uint8_t> grouped_;  // By vertex: whether a knapsack takes its edge.
 
   // Of one evaluation.
   std::vector<double> price_;              // By vertex: of its recreation cost.
