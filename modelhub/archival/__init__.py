@@ -11,7 +11,7 @@ scheme* says how the costs of its members add up.
 
 from __future__ import annotations
 
-from modelhub.archival.evaluate import SCHEMES, Costs, evaluate, spt_costs
+from modelhub.archival.evaluate import SCHEMES, Costs, allowed, evaluate, keeps, spt_costs
 from modelhub.archival.graph import NO_EDGE, Builder, Graph
 from modelhub.archival.solve import SOLVERS, Solution, solve
 
@@ -23,7 +23,9 @@ __all__ = [
     "Costs",
     "Graph",
     "Solution",
+    "allowed",
     "evaluate",
+    "keeps",
     "solve",
     "spt_costs",
 ]

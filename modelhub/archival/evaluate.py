@@ -11,12 +11,25 @@ from modelhub import _core
 from modelhub.archival.graph import Graph, as_array
 from modelhub.errors import UsageError
 
-__all__ = ["SCHEMES", "Costs", "check_scheme", "evaluate", "least_costs", "plan_by", "spt_costs"]
+__all__ = [
+    "SCHEMES",
+    "Costs",
+    "allowed",
+    "check_scheme",
+    "evaluate",
+    "keeps",
+    "least_costs",
+    "plan_by",
+    "spt_costs",
+]
 
 Floats = npt.NDArray[np.float64]
 Plan = npt.NDArray[np.uint32]
 
 SCHEMES = ("independent", "parallel", "reusable")
+
+# Relative; the core's Allowed() has the same.
+_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +39,16 @@ class Costs:
     storage: float
     recreation: Floats
     groups: Floats
+
+
+def allowed(budget: Floats) -> Floats:
+    """Return the most that counts as keeping each budget: costs are sums of rounded numbers."""
+    return budget + _TOLERANCE * budget
+
+
+def keeps(groups: Floats, budget: Floats) -> bool:
+    """Return whether costs of groups are within their budgets, rounding aside."""
+    return bool(np.all(groups <= allowed(budget)))
 
 
 def check_scheme(scheme: str, *, optimised: bool) -> None:

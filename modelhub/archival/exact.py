@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from modelhub import _core
-from modelhub.archival.evaluate import Floats, Plan, evaluate, plan_by
+from modelhub.archival.evaluate import Floats, Plan, allowed, evaluate, plan_by
 from modelhub.archival.graph import NO_EDGE, Graph
 from modelhub.errors import BadInputError, UsageError
 from modelhub.optional import require
@@ -26,6 +26,7 @@ __all__ = ["SECONDS_MAX", "VERTICES_MAX", "solve_exact"]
 # Beyond this HiGHS seldom ends within the minute.
 VERTICES_MAX = 200
 SECONDS_MAX = 60.0
+# Of what is stored: sums are rounded.
 _TOLERANCE = 1e-9
 
 
@@ -66,7 +67,7 @@ class _Program:
         self.least = least / self.recreation_unit
         self.recreation = graph.recreation / self.recreation_unit
         self.high = None if graph.high is None else graph.high / self.recreation_unit
-        self.limits = budget * (1 + _TOLERANCE) / self.recreation_unit
+        self.limits = allowed(budget) / self.recreation_unit
         self.most = self._most()
         self.edges_into: list[list[int]] = [[] for _ in range(graph.vertices)]
         for edge, target in enumerate(graph.target.tolist()):
@@ -212,7 +213,7 @@ class _Program:
         if circles:
             return circles
         costs = evaluate(self.graph, plan, self.scheme)
-        broken = np.flatnonzero(costs.groups > self.budget + _TOLERANCE * self.budget)
+        broken = np.flatnonzero(costs.groups > allowed(self.budget))
         return [
             [edge for v in self.graph.group(int(group)) for edge in walks[int(v)][0]]
             for group in broken

@@ -19,8 +19,10 @@ from modelhub.archival.evaluate import (
     Costs,
     Floats,
     Plan,
+    allowed,
     check_scheme,
     evaluate,
+    keeps,
     least_costs,
     plan_by,
 )
@@ -28,10 +30,7 @@ from modelhub.archival.exact import solve_exact
 from modelhub.archival.graph import Graph, as_array
 from modelhub.errors import BadInputError, UsageError
 
-__all__ = ["SOLVERS", "Solution", "keeps", "solve"]
-
-# A budget is kept if the cost is no more than this above it, relative: costs are rounded sums.
-_TOLERANCE = 1e-9
+__all__ = ["SOLVERS", "Solution", "solve"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +61,6 @@ class _Problem:
 
     def plan_by(self, solver: str) -> Plan:
         return plan_by(self.graph, solver, budget=self.budget, scheme=self.scheme, alpha=self.alpha)
-
-
-def keeps(groups: Floats, budget: Floats) -> bool:
-    """Return whether costs of groups are within their budgets, rounding aside."""
-    return bool(np.all(groups <= budget + _TOLERANCE * budget))
 
 
 # Each returns a plan, and what no plan within the budgets stores less than; 0 if it does not know.
@@ -117,7 +111,7 @@ def _checked_budget(graph: Graph, budget: Floats | None) -> Floats:
 
 def _check_attainable(problem: _Problem) -> None:
     least = least_costs(problem.graph, problem.scheme)
-    over = np.flatnonzero(least > problem.budget + _TOLERANCE * problem.budget)
+    over = np.flatnonzero(least > allowed(problem.budget))
     if over.size == 0:
         return
     worst = over[np.argmax(least[over] - problem.budget[over])]

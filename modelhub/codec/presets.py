@@ -7,7 +7,15 @@ from typing import Literal
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.dtypes import by_name
 
-__all__ = ["PRESETS", "BaseAs", "Preset", "base_as", "can_be_base"]
+__all__ = [
+    "LEADING_PLANES",
+    "PRESETS",
+    "BaseAs",
+    "Preset",
+    "base_as",
+    "can_be_base",
+    "needs_leading",
+]
 
 Preset = Literal["fast", "default", "dense"]
 PRESETS: tuple[Preset, ...] = ("fast", "default", "dense")
@@ -27,6 +35,18 @@ _CONVERSIONS = {
 def can_be_base(base: TensorSpec, own: TensorSpec) -> bool:
     """Tell whether an array can be coded against such a base at all."""
     return base.dtype == own.dtype or (base.dtype, own.dtype) in _CONVERSIONS
+
+
+# Bytes of each value of a float32 that a delta of 16 bits on it needs; the core's PlanesBefore.
+LEADING_PLANES = 3
+
+
+def needs_leading(base: TensorSpec, own: TensorSpec) -> bool:
+    """Tell whether a delta on such a base needs its leading planes alone.
+
+    REQUIRES: can_be_base(base, own)
+    """
+    return base.dtype == "float32" and own.dtype != base.dtype
 
 
 def base_as(base: TensorSpec, own: TensorSpec) -> BaseAs | None:

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from modelhub.archival import SOLVERS, Solution, evaluate, spt_costs
+from modelhub.archival import NO_EDGE, SOLVERS, Solution, evaluate, keeps, spt_costs
 from modelhub.config import ALPHA_MAX
 from modelhub.dlv import budgets as budget_texts
 from modelhub.dlv import record
 from modelhub.dlv.archive_explain import Explanation, explain
 from modelhub.dlv.archive_groups import SnapshotGroups, collect
-from modelhub.dlv.archive_plan import WITHOUT_BUDGETS, Planner, kept
+from modelhub.dlv.archive_plan import WITHOUT_BUDGETS, Planner
 from modelhub.dlv.archive_result import ArchiveResult, SnapshotCost
 from modelhub.dlv.budgets import Budget, budgets_of
 from modelhub.dlv.calibrate import rates_of
@@ -31,7 +31,7 @@ from modelhub.dlv.state import Repo
 from modelhub.errors import ModelHubError, UsageError
 from modelhub.fs import files
 from modelhub.pas.edge_costs import EdgeCosts
-from modelhub.pas.measure import NONE, Measured, chain_costs, measure
+from modelhub.pas.measure import Measured, chain_costs, measure
 from modelhub.pas.rates import Rates
 from modelhub.pas.repack import Repacked, repack
 from modelhub.pas.store import Place
@@ -237,7 +237,7 @@ def _before(
     """Return what each group costs to read as things are, and the bytes stored for all."""
     measured = now.measured
     stored = int(measured.stored_bytes.sum())
-    if not (measured.current[1:] == NONE).any():
+    if not (measured.current[1:] == NO_EDGE).any():
         return evaluate(measured.graph, measured.current, wish.scheme).groups, stored
     # Bases that no snapshot reads are no vertices; what stands on them is added up by hand.
     costs = chain_costs(repo.store, measured.objects[1:], rates)
@@ -295,7 +295,7 @@ def _result(
         fallen_back=tally.fallen_back,
         written_bytes=tally.written_bytes,
         estimate_error=tally.error_bytes / tally.true_bytes if tally.true_bytes else 0.0,
-        feasible=kept(costs.groups, now.budgets),
+        feasible=keeps(costs.groups, now.budgets),
         dry_run=dry_run,
         rounds=tally.rounds,
         plan_seconds=tally.plan_seconds,

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from modelhub.archival import Graph, evaluate
+from modelhub.archival import Graph, allowed, evaluate
 from modelhub.dlv.archive_groups import SnapshotGroups
 from modelhub.pas.measure import Measured
 from modelhub.pas.repack import top_down
 
 __all__ = ["Explanation", "Flow", "Reason", "explain"]
 
-_TOLERANCE = 1e-9
-# Nobody asks why what is a hundredth smaller was not taken.
+# Nobody asks why what is a fiftieth smaller was not taken.
 _AS_SMALL = 0.98
 
 
@@ -97,7 +96,7 @@ class _Explainer:
         self._found = found
         self._graph: Graph = measured.graph
         self._plan = plan
-        self._budgets = budgets
+        self._allowed = allowed(budgets)
         self._scheme = scheme
         self._costs = evaluate(measured.graph, plan, scheme)
         self._into: dict[int, list[int]] = defaultdict(list)
@@ -159,7 +158,7 @@ class _Explainer:
                 else:
                     costs[group] = before + times * more
         for group, cost in costs.items():
-            if cost > self._budgets[group] * (1 + _TOLERANCE):
+            if cost > self._allowed[group]:
                 return group
         return None
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelhub.archival import Graph, Solution, evaluate, solve
+from modelhub.archival import NO_EDGE, Graph, Solution, allowed, evaluate, keeps, solve
 from modelhub.errors import BadInputError
-from modelhub.pas.measure import NONE, Measured
+from modelhub.pas.measure import Measured
 from modelhub.pas.plan_depth import limit_depth
 from modelhub.pas.plan_keep import keep_current
 from modelhub.pas.repack import top_down
 
-__all__ = ["GAIN_MIN", "WITHOUT_BUDGETS", "Planner", "kept"]
+__all__ = ["GAIN_MIN", "WITHOUT_BUDGETS", "Planner"]
 
 # Writing everything again for less than this is not worth it, and plans would never come to rest:
 # estimates are off by nearly as much.
@@ -29,13 +29,6 @@ GAIN_MIN = 0.01
 _SAVING = frozenset({"auto", "mst", "pas-mt", "pas-pt", "exact"})
 # These look at no budget that was given by hand.
 WITHOUT_BUDGETS = frozenset({"mst", "last"})
-# Budgets are sums of rounded numbers.
-_TOLERANCE = 1e-9
-
-
-def kept(costs: np.ndarray, budgets: np.ndarray) -> bool:
-    """Say whether all budgets are kept."""
-    return bool((costs <= budgets * (1 + _TOLERANCE)).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +65,7 @@ class Planner:
         most = evaluate(graph, plan, self.scheme).storage * (1 + GAIN_MIN)
         for other in self._moving_less(plan):
             costs = evaluate(graph, other, self.scheme)
-            fits = self.solver in WITHOUT_BUDGETS or kept(costs.groups, self.budgets)
+            fits = self.solver in WITHOUT_BUDGETS or keeps(costs.groups, self.budgets)
             if fits and costs.storage <= most and self._depth(other) <= self.depth_max:
                 return solution, other
         return solution, self._limited(keep_current(graph, plan, current, GAIN_MIN))
@@ -86,7 +79,7 @@ class Planner:
             scheme=self.scheme,
             alpha=self.alpha,
         )
-        plan = np.full(graph.vertices, NONE, np.uint32)
+        plan = np.full(graph.vertices, NO_EDGE, np.uint32)
         plan[1:] = edges[solution.plan[1:]]
         return solution, self._limited(plan)
 
@@ -107,12 +100,12 @@ class Planner:
     def _moving_less(self, plan: np.ndarray) -> Iterator[np.ndarray]:
         """Yield plans that move less than one does, the least first."""
         graph, current = self.measured.graph, self.measured.current
-        if (current[1:] == NONE).any():
+        if (current[1:] == NO_EDGE).any():
             return
         yield current
         if self.solver in WITHOUT_BUDGETS:
             return
-        over = evaluate(graph, current, self.scheme).groups > self.budgets * (1 + _TOLERANCE)
+        over = evaluate(graph, current, self.scheme).groups > allowed(self.budgets)
         free = np.zeros(graph.vertices, bool)
         for group in np.flatnonzero(over).tolist():
             begin, end = graph.group_begin[group : group + 2].tolist()

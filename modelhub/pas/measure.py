@@ -21,8 +21,8 @@ from functools import partial
 import numpy as np
 
 from modelhub import ids
-from modelhub.archival import Builder, Graph
-from modelhub.codec.presets import can_be_base
+from modelhub.archival import NO_EDGE, Builder, Graph
+from modelhub.codec.presets import LEADING_PLANES, can_be_base, needs_leading
 from modelhub.pas.edge_costs import ALONE, EdgeCost, EdgeCosts
 from modelhub.pas.estimate import estimate
 from modelhub.pas.held import HELD_BYTES_MAX, Held
@@ -33,7 +33,6 @@ from modelhub.tensors.dtypes import by_code, by_name
 
 __all__ = [
     "CANDIDATES_MAX",
-    "NONE",
     "Group",
     "Measured",
     "Similar",
@@ -41,16 +40,11 @@ __all__ = [
     "measure",
 ]
 
-# No edge: what the empty vertex is stored by, and an object whose base no snapshot needs.
-NONE = 0xFFFFFFFF
-
 # Bases tried for a tensor. In fine-tunes and epochs the nearest few are the best ones, and reading
 # them is what measuring costs.
 CANDIDATES_MAX = 6
 # Below this a record is longer than what a delta could save.
 _RAW_BYTES_MIN = 512
-# Leading bytes of a float32 that a conversion to 16 bits needs of its base.
-_HIGH_PLANES = 3
 
 Progress = Callable[[int, int], None]
 # (tensor, its dtype, bases by name) -> bases by name and by content, the most promising first.
@@ -81,7 +75,8 @@ class Measured:
         objects: The object of each vertex; vertex 0 is the empty one.
         specs: Dtype and shape of each vertex; None for the empty one and for pieces of files.
         exact: Whether each edge's cost is that of an entry as written.
-        current: The edge that each vertex is stored by now (`NONE`: by none of them).
+        current: The edge that each vertex is stored by now (`NO_EDGE`: by none of them,
+            since no snapshot needs its base).
         stored_bytes: What each vertex takes now.
         estimated: How many edges were measured in this run and not known before.
     """
@@ -223,11 +218,11 @@ class _Measurer:
         """Put all edges into the graph; return the one that each vertex is stored by."""
         # Costs by segment make planning harder, and matter only where one is read without others.
         self._segmented = any(self._from_high(source, target) for source, target, _ in deltas)
-        current = [NONE]
+        current = [NO_EDGE]
         for vertex, cost in enumerate(alone, 1):
             edge = self._add(0, vertex, cost)
             self._low.append(self._part(vertex, cost, whole=True) - self._part(vertex, cost))
-            current.append(edge if self.entries[vertex - 1].base is None else NONE)
+            current.append(edge if self.entries[vertex - 1].base is None else NO_EDGE)
         for source, vertex, cost in deltas:
             edge = self._add(source, vertex, cost)
             if self.entries[vertex - 1].base == self.objects[source]:
@@ -237,15 +232,13 @@ class _Measurer:
     def _from_high(self, source: int, target: int) -> bool:
         """Say whether a delta needs the leading planes of its base alone."""
         base, own = self.specs[source], self.specs[target]
-        if base is None or own is None:
-            return False
-        return base.dtype == "float32" and own.dtype != "float32"
+        return base is not None and own is not None and needs_leading(base, own)
 
     def _part(self, vertex: int, cost: EdgeCost, *, whole: bool = False) -> float:
         """Return what an entry costs to read, whole or by its high segments."""
         spec = self.specs[vertex]
         cut = not whole and not cost.is_delta and spec is not None and spec.dtype == "float32"
-        payload = sum(cost.segment_bytes[:_HIGH_PLANES] if cut else cost.segment_bytes)
+        payload = sum(cost.segment_bytes[:LEADING_PLANES] if cut else cost.segment_bytes)
         if self._rates is None:
             return float(payload)
         width = 1 if spec is None else by_name(spec.dtype).width

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelhub.archival import Graph
+from modelhub.archival import NO_EDGE, Graph
 from modelhub.pas.plan_depth import ChainCosts
 from modelhub.pas.repack import top_down
 
 __all__ = ["keep_current"]
-
-_NO_EDGE = 0xFFFFFFFF
 
 
 def keep_current(
@@ -30,7 +28,7 @@ def keep_current(
     for vertex in top_down(graph.source, plan):
         costs.settle(vertex, int(plan[vertex]))
     result = plan.copy()
-    moved = np.flatnonzero((plan != current) & (current != _NO_EDGE))
+    moved = np.flatnonzero((plan != current) & (current != NO_EDGE))
     for vertex in moved.tolist():
         edge = int(current[vertex])
         least = float(graph.storage[plan[vertex]])

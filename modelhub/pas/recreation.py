@@ -8,15 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelhub._core import Entry
+from modelhub.codec.presets import LEADING_PLANES, needs_leading
 from modelhub.pas.store import Store
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.dtypes import by_code
 
 __all__ = ["Chains", "Link"]
-
-_HALVES = frozenset({"bfloat16", "float16"})
-# The core's PlanesBefore.
-_PLANES_LEADING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,8 @@ class Link:
 
     def bytes_below(self, own: TensorSpec) -> int:
         """Return what a delta of this entry would cost to read, before its own segments."""
-        half = self.spec.dtype == "float32" and own.dtype in _HALVES
-        return self.leading_bytes if half else self.recreation_bytes
+        leading = needs_leading(self.spec, own)
+        return self.leading_bytes if leading else self.recreation_bytes
 
 
 def _link(entry: Entry, below: Link | None) -> Link:
@@ -51,7 +48,7 @@ def _link(entry: Entry, below: Link | None) -> Link:
     if below is None:
         # Its half-precision twin needs three bytes of each value. A delta is read whole for it, for
         # its lower level is one piece, and so is what lies under that.
-        leading = sum(entry.segment_bytes[:_PLANES_LEADING]) if spec.dtype == "float32" else stored
+        leading = sum(entry.segment_bytes[:LEADING_PLANES]) if spec.dtype == "float32" else stored
         return Link(entry.id, None, spec, stored, stored, leading, 0)
     total = stored + below.bytes_below(spec)
     return Link(entry.id, entry.base, spec, stored, total, total, below.depth + 1)

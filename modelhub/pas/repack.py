@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modelhub import ids
+from modelhub.archival import NO_EDGE
 from modelhub.errors import CorruptionError
 from modelhub.pas.edge_costs import ALONE, EdgeCost, EdgeCosts
 from modelhub.pas.held import Held
-from modelhub.pas.measure import NONE, Measured
+from modelhub.pas.measure import Measured
 from modelhub.pas.session import Base, Session
 from modelhub.pas.store import Place, Store
 
@@ -193,5 +194,5 @@ def repack(
             move(session.places)
             repacker.count(session.places, written)
             repacker.done.packs += session.packs
-    assert measured.current[0] == NONE
+    assert measured.current[0] == NO_EDGE
     return repacker.done

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from modelhub import ids
-from modelhub.archival import evaluate
+from modelhub.archival import NO_EDGE, evaluate
 from modelhub.fs import files
 from modelhub.fs.layout import Layout
 from modelhub.pas.edge_costs import ALONE, EdgeCosts
-from modelhub.pas.measure import NONE, Group, Measured, chain_costs, measure
+from modelhub.pas.measure import Group, Measured, chain_costs, measure
 from modelhub.pas.rates import Rates
 from modelhub.pas.session import Session
 from modelhub.pas.store import Place, Store
@@ -76,7 +76,7 @@ def test_current_forms_have_their_true_costs(packs: Packs) -> None:
     c = packs.blob(bytes(range(256)) * 300)
     groups = [Group((a, c), {"w": a}, (1,)), Group((b, c, c), {"w": b}, (0,))]
     found = measure(packs.store, groups, EdgeCosts())
-    assert (found.current[1:] != NONE).all()
+    assert (found.current[1:] != NO_EDGE).all()
     costs = evaluate(found.graph, found.current)
     read = {o: packs.store.read(o).bytes_read for o in (a, b, c)}
     assert costs.groups.tolist() == [read[a] + read[c], read[b] + 2 * read[c]]
@@ -141,7 +141,7 @@ def test_a_base_that_no_snapshot_reads_is_no_vertex(packs: Packs) -> None:
     a = packs.put(first)
     b = packs.put(nudged(first), a)
     found = measure(packs.store, [Group((b,), {"w": b})], EdgeCosts())
-    assert found.current.tolist() == [NONE, NONE]
+    assert found.current.tolist() == [NO_EDGE, NO_EDGE]
     assert set(edges_of(found)) == {(0, 1)}
     assert chain_costs(packs.store, [b])[b] == packs.store.read(b).bytes_read
 
@@ -162,7 +162,7 @@ def test_no_read_costs_more_than_modelled(packs: Packs, depth: int) -> None:
     names.append(back)
     groups = [Group((name,), {"w": name}) for name in names]
     found = measure(packs.store, groups, EdgeCosts())
-    assert (found.current[1:] != NONE).all()
+    assert (found.current[1:] != NO_EDGE).all()
     modelled = evaluate(found.graph, found.current).groups
     read = [packs.store.read(name).bytes_read for name in names]
     assert (modelled >= read).all()

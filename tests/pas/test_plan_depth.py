@@ -3,17 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelhub.archival import Builder, evaluate
+from modelhub.archival import NO_EDGE, Builder, evaluate
 from modelhub.pas.plan_depth import limit_depth
 from modelhub.pas.repack import top_down
-
-NONE = 0xFFFFFFFF
 
 
 def line(length: int) -> tuple[Builder, np.ndarray]:
     """Return a graph in which each vertex stands on the one before it, and that plan."""
     builder = Builder()
-    plan = [NONE]
+    plan = [NO_EDGE]
     for number in range(length):
         vertex = builder.add_vertex()
         alone = builder.add_edge(0, vertex, 100.0, 100.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modelhub import ids
+from modelhub.archival import NO_EDGE
 from modelhub.errors import CorruptionError
 from modelhub.fs import files
 from modelhub.fs.layout import Layout
@@ -75,7 +76,7 @@ class World:
             (int(s), int(t)): e
             for e, (s, t) in enumerate(zip(found.graph.source, found.graph.target, strict=True))
         }
-        plan = [0xFFFFFFFF] + [edges[p, v] for v, p in enumerate(parents, 1)]
+        plan = [NO_EDGE] + [edges[p, v] for v, p in enumerate(parents, 1)]
         done = repack(
             self.store, self.session, self.move, found, np.array(plan, np.uint32), self.costs
         )
