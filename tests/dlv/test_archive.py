@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 
 from modelhub import Repository
 from modelhub.dlv import archive as archives
+from modelhub.dlv import gc as gc_module
 from modelhub.dlv.archive import archive, is_due
 from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import checkout
@@ -29,6 +30,7 @@ from modelhub.errors import (
     RemoteError,
     UsageError,
 )
+from modelhub.fs import seam
 from modelhub.pas.edge_costs import EdgeCost, EdgeCosts
 
 RNG = np.random.default_rng(0)
@@ -381,6 +383,34 @@ def test_a_grace_spares_superseded_packs(repo: Repo, inputs: dict[str, Path]) ->
     assert gc(repo, grace_seconds=3600).freed_bytes == 0
     assert before <= {path.name for path in repo.layout.packs_dir.iterdir()}
     assert gc(repo).freed_bytes > 0
+
+
+def test_archive_and_gc_need_room_for_one_pack_more(
+    repo: Repo, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = 60_000
+    monkeypatch.setattr(gc_module, "PACK_BYTES_MAX", pack)
+    before = packs_bytes(repo)
+    peak = before
+
+    def look(_operation: str, _path: Path) -> None:
+        nonlocal peak
+        peak = max(peak, packs_bytes(repo))
+
+    seam.set_hook(look)
+    try:
+        written = archive(repo, alpha=1.0).written_bytes
+        new = packs_bytes(repo) - before
+        freed = gc(repo)
+    finally:
+        seam.set_hook(None)
+    # More lives on in old packs than one new pack holds, so it is not moved all at once.
+    assert written
+    assert freed.rewritten_packs >= 2
+    assert freed.live_bytes - new > 2 * pack
+    largest = max(path.stat().st_size for path in repo.layout.packs_dir.iterdir())
+    assert before + new < peak <= before + new + max(pack, largest)
+    check_all(repo, inputs, tmp_path / "out")
 
 
 def test_a_result_can_be_asked_for_in_python(repo: Repo) -> None:
