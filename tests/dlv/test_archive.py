@@ -401,6 +401,7 @@ def test_archive_and_gc_need_room_for_one_pack_more(
     try:
         written = archive(repo, alpha=1.0).written_bytes
         new = packs_bytes(repo) - before
+        largest = max(path.stat().st_size for path in repo.layout.packs_dir.iterdir())
         freed = gc(repo)
     finally:
         seam.set_hook(None)
@@ -408,7 +409,6 @@ def test_archive_and_gc_need_room_for_one_pack_more(
     assert written
     assert freed.rewritten_packs >= 2
     assert freed.live_bytes - new > 2 * pack
-    largest = max(path.stat().st_size for path in repo.layout.packs_dir.iterdir())
     assert before + new < peak <= before + new + max(pack, largest)
     check_all(repo, inputs, tmp_path / "out")
 
