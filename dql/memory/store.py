@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dql.backend import Value, Version
+from dql.backend import EditError, Editor, Probe, Value, Version
 
 __all__ = ["MemoryBackend", "MemoryNetwork", "MemoryNode", "MemoryVersion"]
 
@@ -58,3 +58,31 @@ class MemoryBackend:
     def saved(self, name: str) -> str | None:
         """Return the text of a saved query; None if there is none of this name."""
         return self.queries.get(name)
+
+    def version(self, version_id: str) -> Version | None:
+        """Return a version by its whole id; None if there is none."""
+        return next((each for each in self.all if each.id == version_id), None)
+
+    def children(self, version_id: str) -> Sequence[str]:
+        """Return the ids of the versions made from one."""
+        return [each.id for each in self.all if version_id in each.parents]
+
+    def count(self) -> int:
+        """Return the number of versions."""
+        return len(self.all)
+
+    def estimate(self, probe: Probe) -> int | None:
+        """Return None: there are no indexes here."""
+        return None
+
+    def probe(self, probe: Probe) -> Iterable[str]:
+        """Return all ids."""
+        return [each.id for each in self.all]
+
+    def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> Version:
+        """Refuse: networks held in memory have layers alone."""
+        raise EditError("networks held in memory cannot be sliced")
+
+    def edit(self, version: Version) -> Editor:
+        """Refuse: networks held in memory have layers alone."""
+        raise EditError("networks held in memory cannot be changed")
