@@ -46,6 +46,7 @@ KINDS: dict[str, str] = {
     "remote": "a remote failed",
     "missing_extra": "an optional package is not installed",
     "network_file_system": "a folder lies on a file system that several hosts share",
+    "network_limit": "a network has more nodes, tensors or bytes than one may have",
     "tier": "low-order bytes lie in a tier that cannot be reached, or is not set",
 }
 

@@ -6,13 +6,19 @@ An *extra* is the word in brackets after the distribution's name that installs s
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from modelhub.errors import ModelHubError
 
-__all__ = ["DISTRIBUTION", "require"]
+__all__ = ["DISTRIBUTION", "available", "require"]
 
 DISTRIBUTION = "modelhub-dlv"
+
+
+def available(package: str) -> bool:
+    """Say whether a package is installed, without importing it."""
+    return importlib.util.find_spec(package) is not None
 
 
 def require(module: str, extra: str) -> ModuleType:

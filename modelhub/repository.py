@@ -16,9 +16,9 @@ from modelhub.dlv import commit as commits
 from modelhub.dlv import copy as copies
 from modelhub.dlv import fsck as checks
 from modelhub.dlv import gc as collector
+from modelhub.dlv import networks, retention
 from modelhub.dlv import remove as removals
 from modelhub.dlv import retain as retaining
-from modelhub.dlv import retention
 from modelhub.dlv import tag as tags
 from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
@@ -26,11 +26,12 @@ from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
-from modelhub.dlv.memory import content_of
+from modelhub.dlv.memory import GivenNetwork, content_of
 from modelhub.dlv.resolve import format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.usage import Usage, usage
 from modelhub.errors import NotFoundError
+from modelhub.net.graph import Network
 from modelhub.pas.retrieve import Planes
 
 __all__ = ["Repository", "Version"]
@@ -135,6 +136,24 @@ class Version:
         entries = reading.entries(self.repo, self._tree())
         return {entry.name: (entry.dtype, tuple(entry.shape)) for entry in entries}
 
+    def network(self) -> Network:
+        """Return the network N: a graph of nodes.
+
+        A version committed as weights alone has nodes without edges, and `executable` False.
+        """
+        return networks.network_of(self.repo, self.record)
+
+    def module(self) -> Any:
+        """Return a torch module that runs the network with these weights, in eval mode.
+
+        Raises:
+            BadInputError: the version was committed as weights alone, or the weights of this
+                snapshot are not those that the network reads.
+            CorruptionError: a checksum fails.
+            ModelHubError: kind `missing_extra`, torch is not installed.
+        """
+        return networks.module_of(self.repo, self.record, self.snapshot)
+
     def checkout(self, path: PathLike, **options: Any) -> CheckoutResult:
         """Write the version's files into a folder; options as `dlv.checkout.checkout` takes."""
         label = f"#{self.snapshot.label}" if self.snapshot is not None else ""
@@ -176,6 +195,10 @@ class Repository:
         name: str,
         weights: Any = None,
         *,
+        network: Any = None,
+        example_inputs: Sequence[Any] = (),
+        example_kwargs: Mapping[str, Any] | None = None,
+        dynamic: Mapping[str, Sequence[int]] | None = None,
         metadata: Mapping[str, Any] | None = None,
         files: Sequence[PathLike] = (),
         snapshots: Mapping[str, Any] | None = None,
@@ -187,14 +210,25 @@ class Repository:
         """Commit arrays, torch tensors, an nn.Module or weights files as a version.
 
         Args:
-            weights: Arrays by tensor name, an object with `state_dict()`, or a path.
+            weights: Arrays by tensor name, an object with `state_dict()`, or a path. A module
+                with example inputs is the network as well.
+            network: A torch module (its weights are taken, unless others are given), a
+                `modelhub.net.Network`, or a path to import it from. Without it, the network of a
+                Hugging Face folder or else of the parent is taken if it fits the weights; with
+                False the version has none.
+            example_inputs, example_kwargs, dynamic: What `modelhub.net.from_module` takes.
             snapshots: Earlier states by label in order, each as `weights`.
             base: The version or versions this one was made from; by default the newest of `name`.
 
         Raises:
-            BadInputError: something cannot be stored.
+            BadInputError: something cannot be stored, the module has no network that can be kept,
+                or the weights are not those that the network reads.
+            ModelHubError: kind `missing_extra`, a module is given and torch is not installed.
         """
-        content = content_of(weights, snapshots or {}, files, metadata or {}, series or {})
+        given_network = GivenNetwork(network, example_inputs, example_kwargs, dynamic)
+        content = content_of(
+            weights, snapshots or {}, files, metadata or {}, series or {}, given_network
+        )
         given = [base] if isinstance(base, str | Version) else base
         bases = [one.rev if isinstance(one, Version) else one for one in given]
         made = commits.commit_content(

@@ -43,6 +43,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="weights of a checkpoint, can be repeated, earliest first",
     )
     parser.add_argument(
+        "--network",
+        metavar="PATH",
+        type=Path,
+        help="import the network: a model folder with config.json, or the network as JSON",
+    )
+    parser.add_argument(
+        "--no-network", action="store_true", help="keep no network that can run, the weights alone"
+    )
+    parser.add_argument(
         "--log", metavar="FILE", type=Path, help="training log (CSV or JSON lines) with metrics"
     )
 
@@ -50,6 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, values: argparse.Namespace) -> int:
     """Make the version."""
     output = Output(context)
+    if values.no_network and values.network is not None:
+        raise UsageError("--network and --no-network", expected="one of them")
     metadata = settings.parse(values.set)
     snapshots = [_snapshot(text) for text in values.snapshot]
     with Repo.open(context.start) as repo, output.progress("committing") as progress:
@@ -62,6 +73,7 @@ def run(context: Context, values: argparse.Namespace) -> int:
             tag=values.tag,
             snapshots=snapshots,
             log=values.log,
+            network=False if values.no_network else values.network,
             progress=progress,
             on_wait=output.wait,
         )

@@ -17,17 +17,17 @@ from pathlib import Path
 
 from modelhub import ids
 from modelhub.catalog.records import VersionRecord
-from modelhub.dlv import archive, metrics_log, record, stage
+from modelhub.dlv import archive, commit_network, metrics_log, network_sources, record, stage
 from modelhub.dlv.bases import Bases
 from modelhub.dlv.candidates import Candidates, related_trees
+from modelhub.dlv.commit_network import NetworkFacts, Wish
 from modelhub.dlv.lossy import LossyLabel, refuse_reserved
 from modelhub.dlv.names import check_label, check_model_name, check_tag
 from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
-from modelhub.dlv.snapshots import StoredSnapshot, store_file, store_snapshot
+from modelhub.dlv.snapshots import StoredSnapshot, read_specs, store_file, store_snapshot
 from modelhub.dlv.sources import FileSource, Source, expand
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, ConflictError, UsageError
-from modelhub.net import tree as net_tree
 from modelhub.pas import manifest as manifests
 from modelhub.pas import tree as trees
 from modelhub.pas.manifest import Annotation, Manifest, Scalar, Snapshot
@@ -68,16 +68,18 @@ class CommitResult:
     tensors_known: int
     seconds: float
     lossy: LossyLabel | None = None
+    network: NetworkFacts = field(default_factory=NetworkFacts)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a version is made of: snapshots by label in order, associated files, M."""
+    """What a version is made of: snapshots by label in order, associated files, M, N."""
 
     snapshots: Sequence[tuple[str, Sequence[Source]]]
     files: Sequence[FileSource] = ()
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     series: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+    network: Wish = field(default_factory=Wish)
 
     @property
     def sources(self) -> list[Source]:
@@ -95,10 +97,16 @@ def commit(
     tag: str | None = None,
     snapshots: Sequence[tuple[str, Path]] = (),
     log: Path | None = None,
+    network: Path | bool | None = None,
     progress: Progress | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> CommitResult:
     """Commit the stage and the snapshots named; empties the stage.
+
+    Args:
+        network: A file or folder that the network is read from; False for none at all. Without it
+            the network is imported from a staged model folder or inherited from the parent, as
+            far as that works.
 
     Raises:
         UsageError: there is nothing to commit.
@@ -129,7 +137,8 @@ def commit(
     for source in [*last, *staged]:
         found.update(source.metadata)
     found.update(metadata or {})
-    content = Content(groups, associated, found, series)
+    sources = [*last, *staged]
+    content = Content(groups, associated, found, series, network_sources.wish(network, sources))
     result = commit_content(
         repo,
         name,
@@ -162,6 +171,12 @@ def commit_content(
         check_tag(tag)
     _check_labels([label for label, _ in content.snapshots])
     refuse_reserved(content.metadata)
+    draft = commit_network.draft(
+        repo,
+        content.network,
+        lambda: read_specs(content.snapshots[-1][1]) if content.snapshots else {},
+        _parents(repo, name, bases),
+    )
     with repo.writer_lock(on_wait), repo.session() as session:
         parents = _parents(repo, name, bases)
         if tag is not None:
@@ -174,13 +189,14 @@ def commit_content(
             Snapshot(label, snapshot.id, snapshot.tree.logical_bytes)
             for (label, _), snapshot in zip(content.snapshots, stored, strict=True)
         )
+        network, facts = commit_network.store(repo, session, draft, stored, parents)
         made = Manifest(
             name=name,
             created_ns=time.time_ns(),
             author=author_of(repo),
             message=message,
             parents=tuple(parent.id for parent in parents),
-            network=_store_network(session, stored),
+            network=network,
             snapshots=snapshots,
             files=associated,
             metadata=dict(content.metadata),
@@ -201,6 +217,7 @@ def commit_content(
         tensors_delta=tally.delta,
         tensors_known=tally.known,
         seconds=time.monotonic() - begun,
+        network=facts,
     )
 
 
@@ -278,14 +295,6 @@ def _store_snapshots(
         candidates.next_snapshot(stored[-1].tree if stored else None)
         stored.append(store_snapshot(session, sources, bases, step))
     return stored
-
-
-def _store_network(session: Session, stored: Sequence[StoredSnapshot]) -> bytes:
-    """Store N, for now the tensor tree of the last snapshot; empty without weights."""
-    if not stored:
-        return b""
-    rows = [(tensor.name, tensor.dtype, tensor.shape) for tensor in stored[-1].tree.tensors]
-    return session.add_object(ids.NETWORK, net_tree.to_json(net_tree.build(rows)))
 
 
 def author_of(repo: Repo) -> str:

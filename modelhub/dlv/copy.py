@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from modelhub.dlv import copy_lossy, lossy, record
 from modelhub.dlv.commit import CommitResult, author_of, finish
+from modelhub.dlv.commit_network import NetworkFacts
 from modelhub.dlv.names import check_model_name
 from modelhub.dlv.progress import Progress
 from modelhub.dlv.resolve import format_rev, resolve
@@ -76,4 +77,5 @@ def copy(
         tensors_known=tally.known,
         seconds=time.monotonic() - begun,
         lossy=lossy.label_of(made.metadata),
+        network=NetworkFacts("kept" if made.network else "none", source=format_rev(version)),
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, TensorRecord, VersionRecord
 from modelhub.dlv.listing import Listed, Parent, listed, parent_of
 from modelhub.dlv.lossy import LossyFacts, facts_of
+from modelhub.dlv.networks import tree_of
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.usage import held_bytes
 from modelhub.net import summary
-from modelhub.net import tree as net_tree
 from modelhub.pas import tree as trees
 from modelhub.pas.tree import Tree
 
@@ -126,9 +126,7 @@ def describe(repo: Repo, rev: str) -> Description:
 
 
 def _network(repo: Repo, version: VersionRecord) -> tuple[summary.Line, ...]:
-    if not version.network:
-        return ()
-    return tuple(summary.summarise(net_tree.from_json(repo.store.blob(version.network))))
+    return tuple(summary.summarise(tree_of(repo, version))) if version.network else ()
 
 
 def _snapshots(version: VersionRecord, chosen: SnapshotRecord | None) -> tuple[SnapshotFacts, ...]:

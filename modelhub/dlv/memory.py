@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelhub.dlv import network_sources
 from modelhub.dlv.commit import MAIN_LABEL, Content
+from modelhub.dlv.commit_network import Wish
 from modelhub.dlv.sources import ArraySource, FileSource, Source, expand
 from modelhub.errors import BadInputError, UsageError
+from modelhub.net import from_module
+from modelhub.net.graph import Network
 
-__all__ = ["content_of"]
+__all__ = ["GivenNetwork", "content_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenNetwork:
+    """What a program says of the network: a module, a `Network`, a path, False for none, or None.
+
+    `inputs`, `kwargs` and `dynamic` are what `modelhub.net.from_module` takes for a module.
+    """
+
+    network: Any = None
+    inputs: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] | None = None
+    dynamic: Mapping[str, Sequence[int]] | None = None
+
+    @property
+    def has_example(self) -> bool:
+        """Whether there are example inputs."""
+        return bool(self.inputs) or bool(self.kwargs)
 
 
 def content_of(
@@ -19,13 +42,19 @@ def content_of(
     files: Sequence[str | Path],
     metadata: Mapping[str, Any],
     series: Mapping[str, Sequence[tuple[float, float]]],
+    given: GivenNetwork = GivenNetwork(),
 ) -> Content:
-    """Return what to commit.
+    """Return what to commit; a module given as the network brings its weights, unless others are.
 
     Raises:
         UsageError: there is nothing to commit.
         BadInputError: a value is of a type that cannot be stored.
     """
+    network = given.network
+    if network is None and given.has_example:
+        network = weights
+    if weights is None and _has_state(network):
+        weights = network
     groups = [(label, _sources(value, label)) for label, value in snapshots.items()]
     if weights is not None:
         groups.append((MAIN_LABEL, _sources(weights, "weights")))
@@ -41,14 +70,41 @@ def content_of(
         for name, pairs in series.items()
     }
     plain = [_as_file(source) for source in associated]
-    return Content(groups, plain, found, points)
+    last = [source for _, group in groups[-1:] for source in group]
+    return Content(groups, plain, found, points, _wish(network, given, [*last, *associated]))
+
+
+def _has_state(value: Any) -> bool:
+    return callable(getattr(value, "state_dict", None))
+
+
+def _wish(network: Any, given: GivenNetwork, sources: Sequence[Source]) -> Wish:
+    if network is None or network is False:
+        return network_sources.wish(network, sources)
+    if isinstance(network, str | Path):
+        return network_sources.wish(Path(network), sources)
+    if isinstance(network, Network):
+        return Wish(importer=lambda _: network, required=True)
+    if not _has_state(network):
+        raise BadInputError(
+            f"a network of type {type(network).__name__}",
+            expected="a torch module, a Network, a path, or False",
+        )
+    if not given.has_example:
+        raise UsageError(
+            "a module as the network, without example inputs",
+            expected="example_inputs=(x,), which its forward is run on",
+        )
+    return Wish(
+        importer=lambda _: from_module(network, given.inputs, given.kwargs, dynamic=given.dynamic),
+        required=True,
+    )
 
 
 def _sources(value: Any, what: str) -> list[Source]:
     if isinstance(value, str | Path):
         return list(expand(Path(value)))
-    state = getattr(value, "state_dict", None)
-    arrays = state() if callable(state) else value
+    arrays = value.state_dict() if _has_state(value) else value
     if not isinstance(arrays, Mapping):
         raise BadInputError(
             f"{what} of type {type(value).__name__}",

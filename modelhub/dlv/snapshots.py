@@ -20,7 +20,7 @@ from modelhub.pas.session import Session
 from modelhub.pas.tree import StoredFile, StoredStorage, StoredTensor, Tree
 from modelhub.tensors.arrays import Bytes, TensorSpec
 
-__all__ = ["StoredSnapshot", "store_file", "store_snapshot"]
+__all__ = ["StoredSnapshot", "read_specs", "store_file", "store_snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,20 @@ class StoredSnapshot:
 
     id: bytes
     tree: Tree
+
+
+def read_specs(sources: Sequence[Source]) -> dict[str, TensorSpec]:
+    """Return dtype and shape of the tensors that a snapshot of the sources would have, by name.
+
+    Reads headers, no values.
+    """
+    with ExitStack() as stack:
+        parsed = [source.parse(_open(stack, source)) for source in sources]
+        return {
+            prefix + tensor.name: TensorSpec(tensor.dtype, tuple(tensor.shape))
+            for structure, prefix in zip(parsed, _prefixes(sources, parsed), strict=True)
+            for tensor in structure.tensors
+        }
 
 
 def store_file(session: Session, source: Source, progress: Progress | None) -> StoredFile:

@@ -38,7 +38,8 @@ def from_module(
 
     Raises:
         BadInputError: the module cannot be traced, uses an op that a network may not hold, changes
-            its inputs or state in a way that cannot be kept, or the check fails.
+            its inputs or state in a way that cannot be kept, or the check fails; kind
+            `network_limit`, it has more nodes or tensors than a network may have.
         ModelHubError: kind `missing_extra`, torch is not installed.
     """
     tracing = require("modelhub.net.tracing", "torch")

@@ -39,6 +39,7 @@ __all__ = [
     "Output",
     "Shape",
     "Tensor",
+    "TooLargeError",
     "Value",
     "check",
     "leaves",
@@ -60,6 +61,10 @@ _VALUE_DTYPES = frozenset({*DTYPES, "int"})
 _EXPRESSION = re.compile(r"[A-Za-z0-9_+*/%(), -]{1,200}", re.ASCII)
 
 Shape = tuple[int | str, ...]
+
+
+class TooLargeError(ValueError):
+    """A network that keeps the rules but has more of something than a network may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +201,13 @@ def check(network: Network) -> None:
     """Check every rule that a network keeps, in time linear in its size.
 
     Raises:
-        ValueError: it breaks one; the text names the place.
+        TooLargeError: there are too many nodes, inputs or tensors.
+        ValueError: it breaks another; the text names the place.
     """
     if len(network.nodes) > NODES_MAX or len(network.inputs) > NODES_MAX:
-        raise ValueError(f"{len(network.nodes)} nodes, at most {NODES_MAX}")
+        raise TooLargeError(f"{len(network.nodes)} nodes, at most {NODES_MAX}")
     if len(network.tensors) > TENSORS_MAX:
-        raise ValueError(f"{len(network.tensors)} tensors, at most {TENSORS_MAX}")
+        raise TooLargeError(f"{len(network.tensors)} tensors, at most {TENSORS_MAX}")
     tensors = _check_tensors(network.tensors)
     # What can be read so far: the number of results that one picks from by index, or 0 for a
     # single one. A node that reads what comes later, or itself, reads something unknown.

@@ -21,6 +21,7 @@ from modelhub.net.graph import (
     Node,
     Output,
     Tensor,
+    TooLargeError,
     Value,
     check,
 )
@@ -39,12 +40,15 @@ def to_json(network: Network) -> bytes:
     """Return the network's canonical bytes.
 
     Raises:
-        ValueError: the network breaks a rule or limit.
+        TooLargeError: the network has more nodes, tensors or bytes than a reader accepts.
+        ValueError: the network breaks another rule.
     """
     check(network)
     data = _encode(network)
-    if len(data) > BYTES_MAX or _structures(data) > STRUCTURES_MAX:
-        raise ValueError(f"the network takes {len(data)} bytes, more than a reader accepts")
+    if len(data) > BYTES_MAX:
+        raise TooLargeError(f"{len(data)} bytes, at most {BYTES_MAX}")
+    if _structures(data) > STRUCTURES_MAX:
+        raise TooLargeError(f"more than {STRUCTURES_MAX} lists and objects")
     return data
 
 

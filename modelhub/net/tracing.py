@@ -16,7 +16,7 @@ from typing import Any
 from modelhub.errors import BadInputError
 from modelhub.net import graph, interpreter
 from modelhub.net.arguments import Ref, Weight, check_name
-from modelhub.net.graph import Group, Network, Output, Tensor
+from modelhub.net.graph import TENSORS_MAX, Group, Network, Output, Tensor, TooLargeError
 from modelhub.net.lowering import Lowering
 from modelhub.optional import require
 
@@ -37,10 +37,15 @@ def trace(
     if not isinstance(module, torch.nn.Module):
         raise BadInputError(f"a {type(module).__name__}", expected="a torch.nn.Module")
     inputs = _bind(module, args, kwargs)
+    count = len(module.state_dict())
+    if count > TENSORS_MAX:
+        raise _too_large(module, f"{count} tensors, at most {TENSORS_MAX}")
     program = _export(module, inputs, dynamic)
     try:
         network = _network(module, program)
         graph.check(network)
+    except TooLargeError as error:
+        raise _too_large(module, str(error)) from error
     except ValueError as error:
         raise BadInputError(
             f"the module cannot be kept as a network: {error}", where=type(module).__name__
@@ -48,6 +53,14 @@ def trace(
     if check:
         _compare(module, network, inputs)
     return network
+
+
+def _too_large(module: Any, reason: str) -> BadInputError:
+    return BadInputError(
+        f"the module is too large for a network: {reason}",
+        where=type(module).__name__,
+        kind="network_limit",
+    )
 
 
 def _bind(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,10 @@ __all__ = [
 # 10 levels; the bound keeps hostile names ("a.a.a....") from exhausting the stack.
 DEPTH_MAX = 64
 
+# As numpy and torch hold them; they bound what the product of a hostile shape can cost.
+_DIMENSIONS_MAX = 64
+_SIZE_MAX = 2**63 - 1
+
 _FORMAT = 1
 
 
@@ -130,7 +134,7 @@ def from_json(data: bytes) -> ModuleTree:
         return build(_record(row) for row in value["parameters"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptionError(
-            f"a field is missing or malformed ({error!r})",
+            f"a field is missing or malformed ({repr(error)[:200]})",
             where="network",
             hint="run `modelhub fsck`",
         ) from error
@@ -140,8 +144,11 @@ def _record(row: Any) -> tuple[str, str, tuple[int, ...]]:
     name, dtype, shape = row
     if not isinstance(name, str) or not isinstance(dtype, str):
         raise TypeError("a name or dtype is not a string")
-    if not all(isinstance(size, int) for size in shape):
-        raise TypeError("a shape is not made of integers")
+    if len(shape) > _DIMENSIONS_MAX:
+        raise ValueError(f"{len(shape)} dimensions, at most {_DIMENSIONS_MAX}")
+    for size in shape:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _SIZE_MAX:
+            raise ValueError(f"a size that is not a number from 0 to {_SIZE_MAX}")
     return name, dtype, tuple(shape)
 
 
