@@ -30,7 +30,7 @@ from modelhub.net.graph import Group, Network, Node, Output, Tensor, check, leav
 from modelhub.net.ops import Op, find
 from modelhub.optional import require
 
-__all__ = ["NetworkModule", "build", "network_of"]
+__all__ = ["NetworkModule", "build", "function_of", "network_of"]
 
 torch: Any = require("torch", "torch")
 
@@ -252,7 +252,7 @@ def _step(
     ]
     return _Step(
         target=places[node.name],
-        function=_function(op),
+        function=function_of(op),
         arguments=[about if code == _LITERAL else None for _, (code, about) in positional],
         slots=tuple((place, source) for place, source in positional if source[0] != _LITERAL),
         named={name: about for name, (code, about) in named if code == _LITERAL},
@@ -309,7 +309,12 @@ class _DictOf:
         return dict(zip(self.keys, items, strict=True))
 
 
-def _function(op: Op) -> Callable[..., Any]:
+def function_of(op: Op) -> Callable[..., Any]:
+    """Return what runs an op.
+
+    Raises:
+        BadInputError: this torch does not have it.
+    """
     if op.name.startswith("sym."):
         return _SYMBOLIC[op.base]
     _, base, overload = op.name.split(".")

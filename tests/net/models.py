@@ -74,6 +74,31 @@ class AlexNet(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
+class NamedAlexNet(nn.Module):
+    """AlexNet with the names of its first publication: conv1 to conv5, fc6 to fc8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.pool1 = nn.MaxPool2d(2)
+        self.conv2 = nn.Conv2d(8, 12, 3, padding=1, groups=2)
+        self.pool2 = nn.MaxPool2d(2)
+        self.conv3 = nn.Conv2d(12, 12, 3, padding=1)
+        self.conv4 = nn.Conv2d(12, 8, 3, padding=1)
+        self.conv5 = nn.Conv2d(8, 8, 3, padding=1)
+        self.pool5 = nn.MaxPool2d(2)
+        self.fc6 = nn.Linear(32, 16)
+        self.fc7 = nn.Linear(16, 12)
+        self.fc8 = nn.Linear(12, 5)
+
+    def forward(self, x: Any) -> Any:
+        x = self.pool1(torch.relu(self.conv1(x)))
+        x = self.pool2(torch.relu(self.conv2(x)))
+        x = self.conv5(torch.relu(self.conv4(torch.relu(self.conv3(x)))))
+        x = torch.flatten(self.pool5(torch.relu(x)), 1)
+        return self.fc8(torch.relu(self.fc7(torch.relu(self.fc6(x)))))
+
+
 def vgg() -> nn.Module:
     layers: list[nn.Module] = []
     for inside, outside in ((3, 4), (4, 8)):
@@ -211,6 +236,7 @@ MODELS: dict[str, Case] = {
     "mlp": Case(mlp, _images(1, 4)),
     "lenet": Case(LeNet, _images(1, 16)),
     "alexnet": Case(AlexNet, _images(3, 32)),
+    "named": Case(NamedAlexNet, _images(3, 16)),
     "vgg": Case(vgg, _images(3, 8)),
     "resnet": Case(ResNet, _images(3, 8)),
     "mobile": Case(MobileBlock, _images(4, 8)),
