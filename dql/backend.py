@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 __all__ = [
     "Backend",
@@ -19,6 +19,7 @@ __all__ = [
     "Layer",
     "Network",
     "Node",
+    "Ordered",
     "Probe",
     "Value",
     "Version",
@@ -47,7 +48,7 @@ class Node(Protocol):
 
     @property
     def inputs(self) -> Sequence[str]:
-        """The names of the nodes whose outputs it takes."""
+        """The names of the nodes whose outputs it takes, and of the network's inputs it takes."""
 
 
 class Network(Protocol):
@@ -56,6 +57,10 @@ class Network(Protocol):
     @property
     def nodes(self) -> Sequence[Node]:
         """All nodes, each behind those that it takes."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The names of the nodes whose values it returns; empty: those that nothing reads."""
 
 
 class Version(Protocol):
@@ -103,6 +108,10 @@ class Probe:
             a version, a kind, or for pairs the tuple of two kinds between which there is a near
             hop, where the second kind is named.
         prefix: Whether it is met by all texts that begin with `low`; `high` is then None.
+
+    Without `low`, `high` and `prefix` it is met by all that have a value there. Of a list below
+    `metadata` or `config`, as of tags, each item counts. Numbers are met by equal numbers, whether
+    whole or not; texts and truth values are never met by numbers.
     """
 
     path: tuple[str, ...]
@@ -210,3 +219,11 @@ class Backend(Protocol):
         Raises:
             EditError: there is no network with edges.
         """
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """A backend that knows the order of its versions without going through all."""
+
+    def order(self, version_id: str) -> int:
+        """Return a number that sorts ids of its versions as `versions` does."""

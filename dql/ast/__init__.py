@@ -10,6 +10,7 @@ from dql.ast.base import (
     Piece,
     Span,
     depth,
+    substitute,
     walk,
 )
 from dql.ast.conditions import (
@@ -116,5 +117,6 @@ __all__ = [
     "With",
     "depth",
     "own_variables",
+    "substitute",
     "walk",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-__all__ = ["DEPTH_MAX", "Piece", "Span", "depth", "walk"]
+__all__ = ["DEPTH_MAX", "Piece", "Span", "depth", "substitute", "walk"]
 
 # How deep a query may nest. Printing and checking recurse about four Python frames for each level,
 # and Python allows 1,000.
@@ -58,3 +59,19 @@ def depth(piece: Piece) -> int:
             break
         here = [part for each in here for part in each.parts()]
     return level
+
+
+def substitute(piece: Piece, old: Piece, new: Piece) -> Piece:
+    """Return a piece in which every part that is equal to `old` is `new`."""
+    if piece == old:
+        return new
+    changed: dict[str, Any] = {}
+    for each in fields(piece):
+        value = getattr(piece, each.name)
+        if isinstance(value, Piece):
+            changed[each.name] = substitute(value, old, new)
+        elif isinstance(value, tuple):
+            changed[each.name] = tuple(
+                substitute(part, old, new) if isinstance(part, Piece) else part for part in value
+            )
+    return replace(piece, **changed)

@@ -7,6 +7,7 @@ from typing import Literal
 __all__ = [
     "ACTIONS",
     "AGGREGATES",
+    "AUX",
     "BUILDING",
     "FUNCTIONS",
     "KEYWORDS",
@@ -77,36 +78,36 @@ FUNCTIONS: dict[str, tuple[int, int, Kind]] = {
 AGGREGATES = frozenset({"count", "sum", "avg", "min", "max"})
 
 _SPATIAL = ("kernel", "stride", "padding", "dilation", "groups")
-# The kinds of nodes, with the attributes that each is known to have beside `name`.
+_RECURRENT = ("in", "out", "layers", "bias", "bidirectional", "rate")
+_ACTIVATIONS = (
+    "RELU", "RELU6", "GELU", "SILU", "SIGMOID", "TANH", "LEAKY_RELU", "ELU", "HARDSWISH",
+    "SOFTPLUS", "MISH", "GLU", "SHRINK",
+)  # fmt: skip
+# The kinds of nodes, with the attributes that each is known to have beside `name`. AUX are nodes
+# that only arrange sizes, views, masks and positions; OTHER are those that are of no kind here.
 TEMPLATE_ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "CONV": (*_SPATIAL, "in", "out", "bias"),
-    "DECONV": (*_SPATIAL, "in", "out", "bias"),
+    **dict.fromkeys(("CONV", "CONV_TRANSPOSE"), (*_SPATIAL, "in", "out", "bias")),
     "POOL": (*_SPATIAL, "mode", "global"),
     "FULL": ("in", "out", "bias"),
+    "MATMUL": (),
     "EMBED": ("in", "out"),
-    "LSTM": ("in", "out", "layers", "bidirectional"),
-    "GRU": ("in", "out", "layers", "bidirectional"),
-    "RNN": ("in", "out", "layers", "bidirectional"),
-    "ATTN": ("heads", "out", "causal"),
-    "BN": ("out", "eps", "momentum"),
-    "LN": ("out", "eps"),
-    "GN": ("out", "eps", "groups"),
-    "RMSNORM": ("out", "eps"),
-    "LRN": ("size",),
-    **dict.fromkeys(("RELU", "GELU", "SILU", "TANH", "SIGMOID", "LEAKY_RELU", "ELU", "ACT"), ()),
-    **dict.fromkeys(("SOFTMAX", "CONCAT"), ("axis",)),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
+    "ATTN": ("heads", "in", "out", "causal", "rate"),
+    **dict.fromkeys(("BN", "IN"), ("out", "eps", "momentum", "bias")),
+    "GN": ("out", "eps", "groups", "bias"),
+    **dict.fromkeys(("LN", "RMSNORM"), ("out", "eps", "axis", "bias")),
+    **dict.fromkeys(_ACTIVATIONS, ("axis",)),
+    "SOFTMAX": ("axis",),
     "DROPOUT": ("rate",),
-    **dict.fromkeys(("FLATTEN", "RESHAPE", "TRANSPOSE", "PAD", "UPSAMPLE", "SLICE"), ()),
-    **dict.fromkeys(("ADD", "MUL", "MATMUL", "MEAN", "LOSS", "INPUT", "OUTPUT"), ()),
+    **dict.fromkeys(("CAT", "REDUCE", "FLATTEN"), ("axis",)),
+    **dict.fromkeys(("ADD", "MUL", "FUNC", "UPSAMPLE", "PAD", "AUX", "OTHER"), ("axis", "mode")),
 }
 TEMPLATES = tuple(TEMPLATE_ATTRIBUTES)
 # What a template's argument without a name stands for; for every other kind it is the name.
 POSITIONAL = {"POOL": "mode"}
 # Nodes that a hop passes over: activations, dropout, and what only changes a shape.
-SEEN_THROUGH = frozenset({
-    "RELU", "GELU", "SILU", "TANH", "SIGMOID", "LEAKY_RELU", "ELU", "ACT", "DROPOUT", "FLATTEN",
-    "RESHAPE", "TRANSPOSE",
-})  # fmt: skip
+AUX = "AUX"
+SEEN_THROUGH = frozenset({*_ACTIVATIONS, "DROPOUT", "FLATTEN", AUX})
 
 # What `mutate` can do to nodes or a network, and whether it takes a value: yes, no, or either.
 ACTIONS: dict[str, str] = {

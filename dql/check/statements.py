@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dql import ast
 from dql.ast.words import AGGREGATES, FUNCTIONS, Kind
+from dql.backend import Value
 from dql.check.actions import check_actions
 from dql.check.types import Checker, Scope
 from dql.mistakes import Mistake, raise_mistakes
@@ -26,16 +27,16 @@ def check(query: ast.Query, source: str) -> None:
     raise_mistakes(source, mistakes_of(query))
 
 
-def mistakes_of(query: ast.Query) -> list[Mistake]:
-    """Return all that is wrong with a query."""
-    checker = _Statements()
+def mistakes_of(query: ast.Query, parameters: Mapping[str, Value] | None = None) -> list[Mistake]:
+    """Return all that is wrong with a query; of parameters not given nothing is known."""
+    checker = _Statements(parameters or {})
     checker.statement(query.statement, {})
     return checker.values.mistakes
 
 
 class _Statements:
-    def __init__(self) -> None:
-        self.values = Checker(self.statement)
+    def __init__(self, parameters: Mapping[str, Value]) -> None:
+        self.values = Checker(self.statement, parameters)
 
     def statement(self, piece: ast.Piece, outer: Scope) -> None:
         """Check a statement in the scope of the one around it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from dql import ast
 from dql.ast.words import AGGREGATES, FUNCTIONS, UNITS, VERSION_ATTRIBUTES, Kind
+from dql.backend import Value
 from dql.check.templates import check_pattern
 from dql.mistakes import Mistake, listed, suggestion
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
@@ -25,6 +26,12 @@ _WORDS: dict[Kind, str] = {
     "null": "null", "any": "anything",
 }  # fmt: skip
 _ORDERED = ("text", "number", "time", "duration")
+# Of the types of parameters that tell the kind; `bool` is an `int` too.
+_KINDS: tuple[tuple[type, Kind], ...] = (
+    (bool, "boolean"), (int, "number"), (float, "number"), (str, "text"),
+    (datetime.datetime, "time"), (datetime.timedelta, "duration"), (list, "values"),
+    (tuple, "values"),
+)  # fmt: skip
 _LOOSE = ("any", "values", "null")
 
 
@@ -42,9 +49,15 @@ class Checker:
 
     Args:
         statement: Checks a query in parentheses, in the scope around it.
+        parameters: The values of parameters, where they are known.
     """
 
-    def __init__(self, statement: Callable[[ast.Piece, Scope], None]) -> None:
+    def __init__(
+        self,
+        statement: Callable[[ast.Piece, Scope], None],
+        parameters: Mapping[str, Value],
+    ) -> None:
+        self._parameters = parameters
         self.mistakes: list[Mistake] = []
         self.aggregates_allowed = False
         self._statement = statement
@@ -71,6 +84,16 @@ class Checker:
 
     def _text(self, _: ast.Text, __: Scope) -> Kind:
         return "text"
+
+    def _parameter(self, piece: ast.Parameter, _: Scope) -> Kind:
+        value = self._parameters.get(piece.name)
+        return next((kind for types, kind in _KINDS if isinstance(value, types)), "any")
+
+    def _text_of(self, piece: ast.Piece) -> str | None:
+        """Return a text that stands in the query or is the value of a parameter."""
+        found = self._parameters.get(piece.name) if isinstance(piece, ast.Parameter) else None
+        found = piece.value if isinstance(piece, ast.Text) else found
+        return found if isinstance(found, str) else None
 
     def _null(self, _: ast.Null, __: Scope) -> Kind:
         return "null"
@@ -213,9 +236,10 @@ class Checker:
         """Check that two values can be compared."""
         one, two = self.kind(left, scope), self.kind(right, scope)
         for this, that, text in ((one, two, right), (two, one, left)):
-            if this == "time" and isinstance(text, ast.Text):
-                if not is_date(text.value):
-                    message = f'Found "{text.value}", expected a date such as "2015-11-22".'
+            said = self._text_of(text)
+            if this == "time" and said is not None:
+                if not is_date(said):
+                    message = f'Found "{said}", expected a date such as "2015-11-22".'
                     self.wrong(text, message)
                 return
             if this == "time" and that == "number":

@@ -10,7 +10,14 @@ from dql import ast
 from dql.ast.words import AGGREGATES
 from dql.backend import Value, Version
 from dql.memory.functions import aggregate, apply
-from dql.memory.graph import Lineage, NodeSet, Wiring
+from dql.memory.graph import (
+    Lineage,
+    NodeSet,
+    Wiring,
+    ancestors,
+    common_ancestor,
+    descendants,
+)
 from dql.memory.templates import first_kinds, starts
 from dql.memory.values import (
     Series,
@@ -30,20 +37,27 @@ from dql.memory.values import (
 )
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
 
-__all__ = ["Evaluator", "Row", "plain", "sort_key"]
+__all__ = ["Evaluator", "Row", "plain", "sort_key", "wiring_of"]
 
 Row = Mapping[str, Any]
 _Truth = bool | None
+
+
+def wiring_of(version: Version) -> Wiring | None:
+    """Return the wiring of a version's network; None if there is no network."""
+    network = version.network()
+    return None if network is None else Wiring(network)
 
 
 class Evaluator:
     """Evaluates the expressions of one statement.
 
     Args:
-        lineage: All versions.
+        lineage: Which version was made from which.
         parameters: The values of `:name`.
         now: What `now()` is.
         subquery: Returns the values of a query in parentheses, or saved under a name.
+        wiring: Returns the wiring of a version's network; None if there is no network.
     """
 
     def __init__(
@@ -51,15 +65,21 @@ class Evaluator:
         lineage: Lineage,
         parameters: Mapping[str, Value],
         now: datetime.datetime,
-        subquery: Callable[[ast.Piece, Row], list[Any]],
+        subquery: Callable[[ast.Piece, Row], Sequence[Any]],
+        wiring: Callable[[Version], Wiring | None] = wiring_of,
     ) -> None:
         self._lineage = lineage
         self._parameters = parameters
         self._now = now
         self._subquery_values = subquery
+        self._wiring = wiring
         self._group: Sequence[Row] | None = None
         self._all = False
         self._named: frozenset[str] = frozenset()
+
+    def seeing(self, wiring: Callable[[Version], Wiring | None]) -> Evaluator:
+        """Return an evaluator that is like this one but finds networks another way."""
+        return Evaluator(self._lineage, self._parameters, self._now, self._subquery_values, wiring)
 
     def value(self, piece: ast.Piece, row: Row, group: Sequence[Row] | None = None) -> Any:
         """Return the value of an expression; `group` is what aggregates run over."""
@@ -128,21 +148,32 @@ class Evaluator:
         lineage = self._lineage
         if name == "parent":
             return next(iter(lineage.parents(version)), None)
-        if name in ("parents", "children", "ancestors", "descendants"):
+        if name in ("parents", "children"):
             return Several(tuple(getattr(lineage, name)(version)))
+        if name in ("ancestors", "descendants"):
+            reached = ancestors if name == "ancestors" else descendants
+            return Several(tuple(reached(lineage, version)))
         if name == "metrics":
             return {key: Series(key, items) for key, items in version.metrics.items()}
         if name in ("config", "metadata"):
             return getattr(version, name)
         if name in ("nodes", "input", "output"):
-            return _nodes(version, name)
+            return self._nodes(version, name)
         return version.id if name == "id" else _wrapped(version.attributes.get(name))
+
+    def _nodes(self, version: Version, which: str) -> NodeSet | None:
+        wiring = self._wiring(version)
+        if wiring is None:
+            return None
+        if which == "nodes":
+            return NodeSet(wiring, list(wiring.nodes))
+        return NodeSet(wiring, wiring.inputs() if which == "input" else wiring.outputs())
 
     def _subscript(self, piece: ast.Subscript, row: Row) -> Any:
         of, key = self.value(piece.of, row), single(self.value(piece.key, row))
         if not isinstance(key, str):
             return None
-        nodes = _nodes(of, "nodes") if hasattr(of, "parents") else None
+        nodes = self._nodes(of, "nodes") if hasattr(of, "parents") else None
         if nodes is None:
             return self._asked(of, key) if isinstance(of, Mapping) else None
         try:
@@ -193,7 +224,7 @@ class Evaluator:
         values = [self.value(each, row) for each in piece.arguments]
         if name == "common_ancestor":
             if all(hasattr(each, "parents") for each in values):
-                return self._lineage.common_ancestor(values[0], values[1])
+                return common_ancestor(self._lineage, values[0], values[1])
             return None
         return apply(name, values)
 
@@ -286,7 +317,7 @@ class Evaluator:
         subject, origin = self.value(piece.subject, row), self.value(piece.origin, row)
         if not hasattr(subject, "parents") or origin is None:
             return None
-        before = self._lineage.ancestors(subject)
+        before = ancestors(self._lineage, subject)
         items = origin.items if isinstance(origin, Several) else (origin,)
         found = any(
             is_named(each, item) if isinstance(item, str) else equal(each, item)
@@ -300,7 +331,7 @@ class Evaluator:
         subject = self.value(piece.subject, row)
         self._named = frozenset()
         if hasattr(subject, "parents"):
-            subject = _nodes(subject, "nodes")
+            subject = self._nodes(subject, "nodes")
         if not isinstance(subject, NodeSet):
             return None
         found = [
@@ -323,16 +354,3 @@ def _of_node(node: Any, name: str) -> Any:
 
 def _wrapped(value: Any) -> Any:
     return Several(tuple(value)) if isinstance(value, list | tuple) else value
-
-
-def _nodes(version: Version, which: str) -> NodeSet | None:
-    network = version.network()
-    if network is None:
-        return None
-    wiring = Wiring(network)
-    names = list(wiring.nodes)
-    if which == "input":
-        names = [name for name in names if not wiring.beside(name, "prev")]
-    elif which == "output":
-        names = [name for name in names if not wiring.after[name]]
-    return NodeSet(wiring, names)

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from dql.ast import Reach
-from dql.ast.words import SEEN_THROUGH
+from dql.ast.words import AUX, SEEN_THROUGH
 from dql.backend import Network, Node, Version
 
-__all__ = ["Lineage", "NodeSet", "Wiring"]
+__all__ = [
+    "Lineage",
+    "NodeSet",
+    "WholeLineage",
+    "Wiring",
+    "ancestors",
+    "common_ancestor",
+    "descendants",
+]
 
 
 class Wiring:
@@ -27,12 +35,50 @@ class Wiring:
             for name in dict.fromkeys(node.inputs):
                 if name in self.after:
                     self.after[name].append(node.name)
+        self._returned = [each for each in network.outputs if each in self.nodes]
 
     def beside(self, name: str, direction: Literal["next", "prev"]) -> Sequence[str]:
         """Return the nodes at the other ends of a node's edges."""
         if direction == "next":
             return self.after[name]
         return [each for each in dict.fromkeys(self.nodes[name].inputs) if each in self.nodes]
+
+    def inputs(self) -> list[str]:
+        """Return the nodes that read what comes into the network, in the network's order.
+
+        They are those with an input that is no node; if there is none, those without inputs. Nodes
+        that only arrange, AUX, are passed over.
+        """
+        reading = [
+            name
+            for name, node in self.nodes.items()
+            if any(each not in self.nodes for each in node.inputs)
+        ]
+        first = reading or [name for name, node in self.nodes.items() if not node.inputs]
+        return self._working(first, "next")
+
+    def outputs(self) -> list[str]:
+        """Return the nodes whose values the network returns, in the network's order.
+
+        They are the network's `outputs`; if it has none, the nodes that nothing reads. AUX is
+        passed over.
+        """
+        last = self._returned or [name for name, readers in self.after.items() if not readers]
+        return self._working(last, "prev")
+
+    def _working(self, names: Sequence[str], direction: Literal["next", "prev"]) -> list[str]:
+        found, seen = set(), set()
+        todo = list(names)
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if self.nodes[name].kind == AUX:
+                todo += self.beside(name, direction)
+            else:
+                found.add(name)
+        return sorted(found, key=self.order.__getitem__)
 
     def hop(
         self,
@@ -75,8 +121,18 @@ class NodeSet:
         return [self.wiring.nodes[name] for name in self.names]
 
 
-class Lineage:
+class Lineage(Protocol):
     """Which version was made from which."""
+
+    def parents(self, version: Version) -> Sequence[Version]:
+        """Return the versions that one was made from, the main one first."""
+
+    def children(self, version: Version) -> Sequence[Version]:
+        """Return the versions made from one, in the order of the versions."""
+
+
+class WholeLineage:
+    """The lineage of versions that are all at hand."""
 
     def __init__(self, versions: Sequence[Version]) -> None:
         self.by_id = {version.id: version for version in versions}
@@ -86,32 +142,36 @@ class Lineage:
                 if parent in self._children:
                     self._children[parent].append(version)
 
-    def parents(self, version: Version) -> list[Version]:
+    def parents(self, version: Version) -> Sequence[Version]:
         """Return the versions that one was made from, the main one first."""
         return [self.by_id[each] for each in version.parents if each in self.by_id]
 
-    def children(self, version: Version) -> list[Version]:
+    def children(self, version: Version) -> Sequence[Version]:
         """Return the versions made from one."""
         return self._children.get(version.id, [])
 
-    def ancestors(self, version: Version) -> list[Version]:
-        """Return all that a version comes from, without itself, the nearest first."""
-        return self._reached(version, self.parents)
 
-    def descendants(self, version: Version) -> list[Version]:
-        """Return all that come from a version, without itself, the nearest first."""
-        return self._reached(version, self.children)
+def ancestors(lineage: Lineage, version: Version) -> list[Version]:
+    """Return all that a version comes from, without itself, the nearest first."""
+    return _reached(version, lineage.parents)
 
-    def common_ancestor(self, one: Version, two: Version) -> Version | None:
-        """Return the version nearest to `one` that both are or come from."""
-        other = {two.id, *(each.id for each in self.ancestors(two))}
-        return next((each for each in [one, *self.ancestors(one)] if each.id in other), None)
 
-    def _reached(self, version: Version, step: Callable[[Version], list[Version]]) -> list[Version]:
-        found: dict[str, Version] = {}
-        level = [version]
-        while level:
-            level = [each for here in level for each in step(here) if each.id not in found]
-            found.update((each.id, each) for each in level)
-        found.pop(version.id, None)
-        return list(found.values())
+def descendants(lineage: Lineage, version: Version) -> list[Version]:
+    """Return all that come from a version, without itself, the nearest first."""
+    return _reached(version, lineage.children)
+
+
+def common_ancestor(lineage: Lineage, one: Version, two: Version) -> Version | None:
+    """Return the version nearest to `one` that both are or come from."""
+    other = {two.id, *(each.id for each in ancestors(lineage, two))}
+    return next((each for each in [one, *ancestors(lineage, one)] if each.id in other), None)
+
+
+def _reached(version: Version, step: Callable[[Version], Sequence[Version]]) -> list[Version]:
+    found: dict[str, Version] = {}
+    level = [version]
+    while level:
+        level = [each for here in level for each in step(here) if each.id not in found]
+        found.update((each.id, each) for each in level)
+    found.pop(version.id, None)
+    return list(found.values())

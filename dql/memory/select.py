@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dql import ast
 from dql.ast.words import AGGREGATES
 from dql.backend import Backend, Value, Version
-from dql.check import check
-from dql.errors import DqlError
+from dql.bind import Bound, bind, given
 from dql.memory.evaluate import Evaluator, Row, plain, sort_key
-from dql.memory.graph import Lineage
-from dql.memory.values import single
+from dql.memory.graph import WholeLineage
+from dql.memory.values import equal, single
 from dql.mistakes import Mistake, error_of
-from dql.parser import parse
 
 __all__ = ["Rows", "run_select"]
-
-# Saved queries may name each other; beyond this depth they are taken to name themselves.
-_SAVED_DEPTH_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,48 +50,32 @@ def run_select(
         DqlError: The query cannot be read, has no meaning, is no select, names a saved query that
             is not there, or a parameter that has no value.
     """
+    values = given(parameters)
     moment = now or datetime.datetime.now(datetime.UTC)
-    return _Run(backend, parameters or {}, moment).text(text, 0)
+    return _Run(backend, values, moment).bound(bind(text, backend, values))
 
 
 class _Run:
     def __init__(
         self, backend: Backend, parameters: Mapping[str, Value], now: datetime.datetime
     ) -> None:
-        self._backend = backend
         self._versions = list(backend.versions())
         self._parameters = parameters
-        self._lineage = Lineage(self._versions)
+        self._lineage = WholeLineage(self._versions)
         self._now = now
-        self._source = ""
-        self._depth = 0
+        self._bound: Bound
 
-    def text(self, text: str, depth: int) -> Rows:
-        query = parse(text)
-        check(query, text)
-        before = self._source, self._depth
-        self._source, self._depth = text, depth
+    def bound(self, bound: Bound) -> Rows:
+        before, self._bound = getattr(self, "_bound", bound), bound
         try:
-            self._given(query)
-            return self._statement(query.statement, {})
+            return self._statement(bound.query.statement, {})
         finally:
-            self._source, self._depth = before
-
-    def _wrong(self, piece: ast.Piece, message: str) -> DqlError:
-        return error_of(self._source, [Mistake(piece.span.start, message)])
-
-    def _given(self, query: ast.Query) -> None:
-        missing = [
-            Mistake(each.span.start, f"The parameter `:{each.name}` has no value.")
-            for each in ast.walk(query)
-            if isinstance(each, ast.Parameter) and each.name not in self._parameters
-        ]
-        if missing:
-            raise error_of(self._source, missing)
+            self._bound = before
 
     def _statement(self, piece: ast.Piece, outer: Row) -> Rows:
         if not isinstance(piece, ast.Select):
-            raise self._wrong(piece, "Only `select` can be run here.")
+            mistake = Mistake(piece.span.start, "Only `select` can be run here.")
+            raise error_of(self._bound.text, [mistake])
         evaluator = Evaluator(self._lineage, self._parameters, self._now, self._subquery)
         rows: list[Row] = [{**outer, **row} for row in self._rows(piece, outer)]
         if piece.where is not None:
@@ -112,8 +91,11 @@ class _Run:
         lines = self._ordered(piece, lines, evaluator)
         values = [line for line, _, _ in lines]
         if piece.distinct:
-            values = list({plain(line): line for line in values}.values())
-        names = tuple(item.name or _text(item.value, self._source) for item in piece.items)
+            first: dict[Any, tuple[Any, ...]] = {}
+            for value in values:
+                first.setdefault(plain(value), value)
+            values = list(first.values())
+        names = tuple(item.name or _text(item.value, self._bound.text) for item in piece.items)
         return Rows(names, self._limited(piece, values))
 
     def _rows(self, piece: ast.Select, outer: Row) -> Iterator[Row]:
@@ -132,30 +114,30 @@ class _Run:
     def _range(self, origin: ast.Piece | None, outer: Row) -> Sequence[Version]:
         if origin is None:
             return self._versions
-        values: Iterable[Any]
-        if isinstance(origin, ast.Parameter):
-            values = (self._parameters[origin.name],)
-            if isinstance(values[0], str):
-                values = self._named(origin, values[0])
+        value = self._parameters[origin.name] if isinstance(origin, ast.Parameter) else None
+        if isinstance(value, list | tuple):
+            values: Sequence[Any] = value
+        elif value is not None and not isinstance(value, str):
+            values = (value,)
         else:
             values = self._subquery(origin, outer)
-        ids = {getattr(each, "id", None) for each in values}
-        return [version for version in self._versions if version.id in ids]
+        return [
+            version
+            for version in self._versions
+            if any(equal(version, value) is True for value in values)
+        ]
 
     def _subquery(self, piece: ast.Piece, outer: Row) -> list[Any]:
-        """Return the first column of a query in parentheses or of a saved one."""
+        """Return the first column of a query in parentheses, or of what a name stands for."""
         if isinstance(piece, ast.Subquery):
             return [line[0] for line in self._statement(piece.statement, outer).rows]
         name = piece.value if isinstance(piece, ast.Text) else getattr(piece, "name", "")
-        return self._named(piece, name)
-
-    def _named(self, piece: ast.Piece, name: str) -> list[Any]:
-        text = self._backend.saved(name)
-        if text is None:
-            raise self._wrong(piece, f"There is no saved query `{name}`.")
-        if self._depth >= _SAVED_DEPTH_MAX:
-            raise self._wrong(piece, f"The saved query `{name}` comes back to itself.")
-        return [line[0] for line in self.text(text, self._depth + 1).rows]
+        if isinstance(piece, ast.Parameter):
+            name = str(self._parameters[piece.name])
+        saved = self._bound.saved[name]
+        if saved is None:
+            return [each for each in self._versions if each.attributes.get("name") == name]
+        return [line[0] for line in self.bound(saved).rows]
 
     def _groups(
         self, piece: ast.Select, rows: list[Row], evaluator: Evaluator
@@ -189,20 +171,15 @@ class _Run:
         return lines
 
     def _limited(self, piece: ast.Select, values: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        bounds = []
-        for amount in (piece.offset, piece.limit):
-            value = None
-            if isinstance(amount, ast.Number):
-                value = amount.value
-            elif isinstance(amount, ast.Parameter):
-                given = self._parameters[amount.name]
-                if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-                    message = f"`:{amount.name}` is {given!r}, expected a whole number from 0."
-                    raise self._wrong(amount, message)
-                value = given
-            bounds.append(None if value is None else int(value))
-        start, count = bounds[0] or 0, bounds[1]
+        start, count = (self._amount(each) for each in (piece.offset, piece.limit))
+        start = start or 0
         return values[start:] if count is None else values[start : start + count]
+
+    def _amount(self, piece: ast.Piece | None) -> int | None:
+        if isinstance(piece, ast.Parameter):
+            value = self._parameters[piece.name]
+            return value if isinstance(value, int) else None
+        return int(piece.value) if isinstance(piece, ast.Number) else None
 
 
 def _text(piece: ast.Piece, source: str) -> str:

@@ -25,6 +25,7 @@ class MemoryNetwork:
     """A network; see `backend.Network`."""
 
     nodes: Sequence[MemoryNode]
+    outputs: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

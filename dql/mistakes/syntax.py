@@ -143,7 +143,7 @@ def _expected(accepts: Set[str]) -> str:
         rest = accepts - _VALUE - {"NOT", "QUANTIFIER", *_STATEMENTS}
         closing = sorted(_SIGNS[each] for each in rest if each in ("RPAR", "RSQB"))
         return listed(["a value", *closing])
-    if accepts == {"NAME", "NOT"}:
+    if accepts - {"IN"} == {"NAME", "NOT"}:  # `IN` is a template too
         return 'a template such as `CONV` or `POOL("MAX")`'
     if accepts >= _STATEMENTS:
         return listed(f"`{each.lower()}`" for each in ("SELECT", "SLICE", "CONSTRUCT", "EVALUATE"))

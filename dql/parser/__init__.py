@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dql.parser.parse import QUERY_CHARS_MAX, parse
+from dql.parser.parse import QUERY_CHARS_MAX, parse, readable_part
 
-__all__ = ["QUERY_CHARS_MAX", "parse"]
+__all__ = ["QUERY_CHARS_MAX", "parse", "readable_part"]

@@ -12,7 +12,7 @@ from dql.mistakes import Mistake, error_of, raise_mistakes, unexpected
 from dql.parser.build import Builder
 from dql.parser.tokens import CLAUSES, brackets, clauses, grammar, lex, split_and
 
-__all__ = ["QUERY_CHARS_MAX", "parse"]
+__all__ = ["QUERY_CHARS_MAX", "parse", "readable_part"]
 
 # The longest of the queries that people write are a page; the bound keeps reading below seconds.
 QUERY_CHARS_MAX = 100_000
@@ -45,6 +45,39 @@ def parse(text: str) -> ast.Query:
         message = f"The query nests deeper than {ast.DEPTH_MAX} levels; use lists, or name parts."
         raise_mistakes(text, [Mistake(0, message)])
     return query
+
+
+def readable_part(text: str) -> ast.Query | None:
+    """Return what can be read of a query that cannot be as a whole; None if that tells nothing.
+
+    It is the query without the conditions, actions and clauses that cannot be read. Without what
+    stands before `where`, nothing can be said of the rest.
+    """
+    tokens, mistakes = lex(text)
+    if mistakes or brackets(tokens) or len(text) > QUERY_CHARS_MAX:
+        return None
+    kept: list[Token] = []
+    for clause in clauses(tokens):
+        start = CLAUSES.get(clause[0].type, "head")
+        if start in _PARTED and len(clause) > 1:
+            end = clause[-1]
+            parts = [
+                part
+                for part, _ in split_and(clause[1:], end)
+                if not _tried(part, _PARTED[start], end)
+            ]
+            for number, part in enumerate(parts):
+                kept += [clause[0] if number == 0 else Token("AND", "and"), *part]
+        elif not _tried(clause, start, clause[-1]):
+            kept += clause
+        elif start in ("head", "sources", "group"):
+            return None
+    try:
+        builder = Builder()
+        query: ast.Query = builder.transform(_run(kept, "query"))
+    except _Stopped:
+        return None
+    return None if builder.mistakes or ast.depth(query) > ast.DEPTH_MAX else query
 
 
 # Start symbol -> the clauses that can follow what it reads.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dql import ast
-from dql.ast.words import KEYWORDS
+from dql.ast.words import KEYWORDS, TEMPLATES
 
 __all__ = ["to_text"]
 
@@ -62,6 +62,10 @@ def _level(piece: ast.Piece) -> int:
     if isinstance(piece, ast.Arithmetic):
         return _ADD if piece.operator in "+-" else _MULTIPLY
     return _LEVELS.get(type(piece), _POSTFIX)
+
+
+# Keywords that are kinds of nodes as well.
+_KINDS_TOO = {word.upper() for word in KEYWORDS} & set(TEMPLATES)
 
 
 def _list(pieces: Iterable[ast.Piece]) -> str:
@@ -125,7 +129,8 @@ def _pattern(piece: ast.Pattern) -> str:
 
 
 def _called(name: str, arguments: tuple[ast.Piece, ...]) -> str:
-    return _name(name) + (f"({_list(arguments)})" if arguments else "")
+    word = name if name.upper() in _KINDS_TOO else _name(name)
+    return word + (f"({_list(arguments)})" if arguments else "")
 
 
 def _item(piece: ast.Item) -> str:
@@ -214,7 +219,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     ast.Attribute: lambda p: f"{_at(p.of, _POSTFIX)}.{_dotted(p.name)}",
     ast.Subscript: lambda p: f"{_at(p.of, _POSTFIX)}[{_at(p.key, _OR)}]",
     ast.Hop: lambda p: f"{_at(p.of, _POSTFIX)}.{p.direction}{_HOP[p.reach]}",
-    ast.Call: lambda p: f"{_name(p.name)}({_list(p.arguments)})",
+    ast.Call: lambda p: _called(p.name, p.arguments) if p.arguments else f"{_called(p.name, ())}()",
     ast.Listed: lambda p: f"[{_list(p.items)}]",
     ast.Negate: lambda p: f"-{_at(p.operand, _UNARY)}",
     ast.Arithmetic: _arithmetic,
