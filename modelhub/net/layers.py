@@ -12,7 +12,7 @@ from typing import Any
 from modelhub.net.arguments import Argument, Ref, TrainOnly, Weight
 from modelhub.net.graph import Network, Node, Tensor
 
-__all__ = ["attributes_of", "layer_attributes"]
+__all__ = ["attributes_of", "attributes_of_node", "layer_attributes"]
 
 _Shapes = Mapping[str, tuple[int, ...]]
 
@@ -24,16 +24,17 @@ def layer_attributes(network: Network, node: Node) -> dict[str, Any]:
     linear in the number of the network's tensors: for all nodes call `attributes_of`.
     """
     wanted = set(node.parameters)
-    return _attributes(node, {t.name: t for t in network.tensors if t.name in wanted})
+    return attributes_of_node(node, {t.name: t for t in network.tensors if t.name in wanted})
 
 
 def attributes_of(network: Network) -> dict[str, dict[str, Any]]:
     """Return the attributes of all nodes by name, as `layer_attributes` gives them."""
     tensors = {tensor.name: tensor for tensor in network.tensors}
-    return {node.name: _attributes(node, tensors) for node in network.nodes}
+    return {node.name: attributes_of_node(node, tensors) for node in network.nodes}
 
 
-def _attributes(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+def attributes_of_node(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return what `layer_attributes` does, with the network's tensors by name."""
     if not node.op:
         shapes = {name.rpartition(".")[2]: tensors[name].shape for name in node.parameters}
         tell = _OF_WEIGHTS.get(node.kind)

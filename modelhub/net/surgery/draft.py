@@ -16,7 +16,7 @@ from modelhub.net.ops import find
 from modelhub.net.surgery.edited import Fresh, SurgeryError
 from modelhub.net.surgery.sequence import Sequence
 
-__all__ = ["Draft", "mapped", "mapped_all", "mapped_output", "used"]
+__all__ = ["Draft", "mapped", "mapped_all", "mapped_output", "prefixes", "used"]
 
 # What looks at the shape of what it reads and at nothing else.
 _SHAPE_ONLY = frozenset(
@@ -104,7 +104,7 @@ class Draft:
         self.fresh = {tensors[name]: fresh for name, fresh in self.fresh.items()}
         self.pending = {nodes[name] for name in self.pending}
         self.notes = {nodes.get(name, name): note for name, note in self.notes.items()}
-        self.grown = {nodes[name] for name in self.grown}
+        self.grown = {nodes.get(name, name) for name in self.grown}
 
     def network(self) -> Network:
         """Return the network as it is now."""
@@ -239,7 +239,7 @@ class Draft:
             group = self.tied(name)
             if not any(self._tensor_readers[other] or other in returned for other in group):
                 for other in list(group):
-                    for above in _prefixes(other):
+                    for above in prefixes(other):
                         self._modules[above] -= 1
                     del self.tensors[other], self._tensor_readers[other]
                     self.kept.pop(other, None)
@@ -261,6 +261,10 @@ class Draft:
         if fresh is not None:
             self.fresh[tensor.name] = fresh
 
+    def set_role(self, name: str, role: str) -> None:
+        """Give a tensor another role."""
+        self.tensors[name] = replace(self.tensors[name], role=role)
+
     def tied(self, name: str) -> list[str]:
         """Return all names of a tensor, the one that has the storage first."""
         return self._ties.get(self.tensors[name].tied or name, [name])
@@ -276,7 +280,7 @@ class Draft:
     def _enter(self, tensor: Tensor) -> None:
         if tensor.tied:
             self._ties.setdefault(tensor.tied, [tensor.tied]).append(tensor.name)
-        for name in _prefixes(tensor.name):
+        for name in prefixes(tensor.name):
             self._modules[name] = self._modules.get(name, 0) + 1
 
     def _link(self, node: Node, *, pending: bool = True) -> None:
@@ -308,6 +312,7 @@ def used(node: Node) -> tuple[str, ...]:
     return (*weights(node.arguments), *((node.counter,) if node.counter else ()))
 
 
-def _prefixes(name: str) -> list[str]:
+def prefixes(name: str) -> list[str]:
+    """Return the modules that a name is below, outermost first, and the name."""
     parts = name.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]

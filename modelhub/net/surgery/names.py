@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 from modelhub.net.arguments import check_name
-from modelhub.net.surgery.draft import Draft
+from modelhub.net.surgery.draft import Draft, prefixes
 from modelhub.net.surgery.edited import SurgeryError
 
-__all__ = ["checked", "free"]
+__all__ = ["Copies", "checked", "free"]
 
 
 def checked(draft: Draft, name: str, *, leaving: frozenset[str] = frozenset()) -> str:
@@ -43,3 +43,21 @@ def free(draft: Draft, wish: str, *, also: frozenset[str] = frozenset()) -> str:
 
 def _taken(draft: Draft, name: str) -> bool:
     return name in draft.nodes or name in draft.inputs or draft.has_module(name)
+
+
+class Copies:
+    """Names for copies of what is in a draft: `NAME_2`, `NAME_3`, ..., each given once."""
+
+    def __init__(self, draft: Draft) -> None:
+        names = (*draft.nodes, *draft.inputs, *draft.tensors)
+        self._taken = {above for name in names for above in prefixes(name)}
+        self._numbers: dict[str, int] = {}
+
+    def next(self, name: str) -> str:
+        """Return a name that nothing has, and nothing is below."""
+        number = self._numbers.get(name, 1) + 1
+        while f"{name}_{number}" in self._taken:
+            number += 1
+        self._numbers[name] = number
+        self._taken.add(f"{name}_{number}")
+        return f"{name}_{number}"

@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from modelhub.net.arguments import Argument, Ref, Weight, references
-from modelhub.net.graph import Node, Tensor, Value
+from modelhub.net.graph import Node, Shape, Tensor, Value
 from modelhub.net.kinds import AUX
 from modelhub.net.surgery.draft import Draft
 from modelhub.net.surgery.edited import Fresh, SurgeryError
+from modelhub.net.surgery.following import followed
 from modelhub.net.surgery.sizes import ATTEMPTS, RUNS, Sizes, numeric
 from modelhub.optional import require
 
@@ -82,6 +83,7 @@ class Shapes:
                 break
         if failed is not None:
             failed.commit()
+            draft.pending |= failed.blocked
             self._broken = failed.broken
 
     def outcome(
@@ -121,7 +123,12 @@ class Shapes:
 
 
 class _Pass:
-    """One attempt; `broken` has the reasons why nodes could not be run, by name."""
+    """One attempt.
+
+    Attributes:
+        broken: For each node that could not be run, the reason.
+        blocked: These nodes and what depends on them.
+    """
 
     def __init__(self, draft: Draft, meta: Any, runner: Any, sizes: Sizes) -> None:
         self.broken: dict[str, str] = {}
@@ -134,7 +141,7 @@ class _Pass:
         self._tensors: dict[str, tuple[Tensor, Fresh]] = {}
         self._grown = set(draft.grown)
         self._taken: set[str] | None = None
-        self._blocked: set[str] = set()
+        self.blocked: set[str] = set()
 
     def all(self) -> None:
         """Run all nodes that are pending and what they change."""
@@ -143,8 +150,8 @@ class _Pass:
             if name not in waiting:
                 continue
             node = self._draft.nodes[name]
-            if any(source in self._blocked for source in node.inputs):
-                self._blocked.add(name)
+            if any(source in self.blocked for source in node.inputs):
+                self.blocked.add(name)
                 waiting.update(self._draft.readers(name))
                 continue
             if self._run(node):
@@ -156,10 +163,15 @@ class _Pass:
         try:
             for source in node.inputs:
                 self._ensure(source)
+            node = self._follow(node)
             forms = self._evaluate(node)
+        except SurgeryError as error:
+            self.broken[node.name] = str(error)
+            self.blocked.add(node.name)
+            return True
         except self._meta.FormError as error:
             self.broken[node.name] = self._reason(node, str(error))
-            self._blocked.add(node.name)
+            self.blocked.add(node.name)
             return True
         self._forms[node.name] = forms
         values = self._fit(node.values, forms)
@@ -177,6 +189,23 @@ class _Pass:
             for run in forms
             for form in run
         )
+
+    def _follow(self, node: Node) -> Node:
+        """Let the weights of a layer follow if the number of channels before it changed."""
+        if not any(source in self._grown for source in node.inputs):
+            return node
+        shapes: dict[Ref, Shape] = {}
+        for ref in references(node.arguments):
+            forms = [run[ref.index or 0] for run in self._forms[ref.node]]
+            if isinstance(forms[0], tuple):
+                sizes = zip(*(form[1] for form in forms), strict=True)
+                shapes[ref] = tuple(self._sizes.expression(size) for size in sizes)
+        result = followed(self._draft, node, shapes)
+        if result.goes_on:
+            self._grown.add(node.name)
+        for tensor, fresh in result.tensors:
+            self._tensors[tensor.name] = (tensor, fresh)
+        return result.node
 
     def _ensure(self, name: str) -> None:
         """Find the forms of an input or a node that need not be pending, and what that takes."""

@@ -25,10 +25,17 @@ __all__ = ["Part", "cut", "part"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a network, and for each of its inputs the value that it was in the whole."""
+    """A part of a network.
+
+    Attributes:
+        network: The part.
+        inputs: For each of its inputs the value that it was in the whole.
+        begins: Those of the inputs that the part begins with, by name.
+    """
 
     network: Network
     inputs: dict[str, Ref]
+    begins: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -56,25 +63,31 @@ def cut(network: Network, begin: Sequence[str], end: Sequence[str]) -> Edited:
         raise SurgeryError("a slice needs at least one node to end at")
     outputs = tuple(itertools.chain.from_iterable(_results(draft, name) for name in end))
     whole: Output = outputs[0] if len(outputs) == 1 else Group("tuple", outputs)
-    found = part(draft, begin, whole, {name: name for name in end})
+    found = part(draft, begin, whole, end)
     kept = {t.name: (0, t.name) for t in found.network.tensors if t.role != "constant"}
     return Edited(found.network, kept, {})
 
 
-def part(draft: Draft, begin: Sequence[str], outputs: Output, ends: dict[str, str]) -> Part:
+def part(
+    draft: Draft, begin: Sequence[str], outputs: Output, ends: Sequence[str] | None = None
+) -> Part:
     """Return the part of a network from some nodes to some outputs.
 
     Args:
         draft: The network.
         begin: The nodes that it begins at.
         outputs: What the part returns.
-        ends: The nodes that must lie behind one of `begin`, and how messages call them.
+        ends: The nodes that must lie behind one of `begin`; without it, those of the outputs that
+            do, of which there must be one.
 
     Raises:
         SurgeryError: as for `cut`.
     """
     starts = _starts(draft, begin)
     behind = _behind(draft, starts)
+    if ends is None:
+        ends = [leaf.node for leaf in leaves(outputs) if isinstance(leaf, Ref)]
+        ends = [name for name in ends if name in behind]
     _check_paths(draft, begin, behind, ends)
     wanted = [leaf for leaf in leaves(outputs) if isinstance(leaf, Ref)]
     found = _collect(draft, starts, behind, wanted)
@@ -84,7 +97,7 @@ def part(draft: Draft, begin: Sequence[str], outputs: Output, ends: dict[str, st
         starts = dict.fromkeys(itertools.chain.from_iterable(replaced))
         behind = _behind(draft, starts)
         found = _collect(draft, starts, behind, wanted)
-    return _assemble(draft, found, outputs)
+    return _assemble(draft, found, outputs, starts)
 
 
 def _starts(draft: Draft, begin: Sequence[str]) -> dict[Ref, None]:
@@ -123,13 +136,10 @@ def _reached(draft: Draft, names: Iterable[str]) -> set[str]:
     return found
 
 
-def _check_paths(
-    draft: Draft, begin: Sequence[str], behind: set[str], ends: dict[str, str]
-) -> None:
-    first = ", ".join(begin[:4])
-    for name, called in ends.items():
+def _check_paths(draft: Draft, begin: Sequence[str], behind: set[str], ends: Sequence[str]) -> None:
+    for name in ends:
         if name not in behind:
-            raise SurgeryError(f"there is no path from {first} to {called}")
+            raise SurgeryError(f"there is no path from {', '.join(begin[:4])} to {name}")
     before, stack = set(ends), list(ends)
     while stack:
         for source in draft.nodes[stack.pop()].inputs:
@@ -138,7 +148,8 @@ def _check_paths(
                 stack.append(source)
     for name in begin:
         if name not in before:
-            raise SurgeryError(f"there is no path from {name} to {', '.join(list(ends)[:4])}")
+            last = ", ".join(ends[:4]) or "the output"
+            raise SurgeryError(f"there is no path from {name} to {last}")
 
 
 def _results(draft: Draft, name: str) -> tuple[Ref, ...]:
@@ -211,7 +222,7 @@ def _made_again(draft: Draft, starts: dict[Ref, None], found: _Cut) -> dict[Ref,
     return again
 
 
-def _assemble(draft: Draft, found: _Cut, outputs: Output) -> Part:
+def _assemble(draft: Draft, found: _Cut, outputs: Output, starts: dict[Ref, None]) -> Part:
     names: dict[Ref, str] = {}
     taken = {*found.nodes, *found.sizes}
     for ref in found.inputs:
@@ -243,7 +254,8 @@ def _assemble(draft: Draft, found: _Cut, outputs: Output) -> Part:
         graph.check(network)
     except ValueError as error:
         raise SurgeryError(f"the slice would break a rule: {error}") from error
-    return Part(network, {name: ref for ref, name in names.items()})
+    begins = tuple(name for ref, name in names.items() if ref in starts)
+    return Part(network, {name: ref for ref, name in names.items()}, begins)
 
 
 def _free(wish: str, taken: set[str]) -> str:

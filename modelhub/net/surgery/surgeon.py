@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from modelhub.net import graph
 from modelhub.net.arguments import Ref, references
-from modelhub.net.graph import Network, Node, Tensor, Value, leaves
+from modelhub.net.graph import Network, Node, Tensor, leaves
 from modelhub.net.layers import layer_attributes
-from modelhub.net.surgery import building, regions, renaming
+from modelhub.net.surgery import (
+    building,
+    changing,
+    joining,
+    regions,
+    renaming,
+    repeating,
+    stitching,
+)
 from modelhub.net.surgery.draft import Draft, used
 from modelhub.net.surgery.edited import Edited, Fresh, Layer, SurgeryError
 from modelhub.net.surgery.names import checked, free
 from modelhub.net.surgery.shapes import Shapes, shown
-from modelhub.net.surgery.sizes import numeric
 
 __all__ = ["Surgeon"]
 
@@ -42,6 +50,7 @@ class Surgeon:
     def __init__(self, network: Network) -> None:
         self._draft = Draft(network)
         self._shapes = Shapes(self._draft)
+        self._sources = 1
 
     def network(self) -> Network:
         """Return the network as it is now; its shapes may not be up to date."""
@@ -87,7 +96,7 @@ class Surgeon:
         reads = self._only(found, "what should stand in its place")
         gives = draft.main(found)
         before, after = self._shapes.value(reads), self._shapes.value(gives)
-        if not _same(before, after):
+        if not joining.same_form(before, after):
             raise SurgeryError(
                 f"{node} ({found.kind}) reads {shown(before)} and gives {shown(after)}, so what "
                 "reads it cannot read what is before it; replace it by a layer that fits"
@@ -138,6 +147,76 @@ class Surgeon:
             self._draft.node(old)
         made = renaming.renamed(self._draft.network(), names)
         self._draft.reload(made.network, made.nodes, made.tensors)
+
+    def delete_edge(self, node: str, reader: str) -> None:
+        """Take out the edge from a node to one that joins values: an ADD, MUL or CAT.
+
+        An ADD or MUL becomes its other operand; a CAT loses a value, and the layers behind it that
+        have a size for its channels get fresh weights. The branch that ends there goes, if nothing
+        else reads it. Activations and views may lie between the two nodes.
+
+        Raises:
+            SurgeryError: there is no such edge, or the reader cannot do without it.
+        """
+        joining.delete_edge(self._draft, self._shapes, node, reader)
+
+    def repeat(self, nodes: Sequence[str], times: int) -> None:
+        """Have nodes that hang together `times` times, one behind the other.
+
+        If all the nodes are below one module `P`, the copies are below `P_2`, `P_3`, ...; otherwise
+        each node `NAME` has copies `NAME_2`, `NAME_3`, ... Their tensors begin with the values of
+        the originals and are their own.
+
+        Raises:
+            SurgeryError: the nodes do not hang together, or give another form than they read.
+        """
+        repeating.repeat(self._draft, self._shapes, nodes, times)
+
+    def stitch(self, node: str, other: Network, reader: str) -> None:
+        """Let the part of another network from `reader` on go on from the output of `node`.
+
+        What this network computes behind `node` goes, and so does what the other computes before
+        `reader`. Inputs of the other network that its part needs are shared with those of this one
+        by name, or added. Names that clash get `_2` (or the next number) behind them. The other
+        network is the next source: 1 for the first network stitched.
+
+        Raises:
+            SurgeryError: there are no such nodes, the shapes do not fit, or the part needs more of
+                the other network than one value and its inputs.
+        """
+        stitching.stitch(self._draft, self._shapes, node, other, reader, self._sources)
+        self._sources += 1
+
+    def change(self, node: str, attribute: str, value: Any) -> None:
+        """Give an attribute of a node another value.
+
+        Weights whose shape changes become fresh. If `out` of a CONV, FULL or EMBED changes, the
+        layers behind it that have a size for its channels follow, through whatever lies between.
+        Nothing else follows: another kernel or stride may need another padding, or `in` of a layer
+        behind.
+
+        Raises:
+            SurgeryError: there is no such node, the attribute cannot be changed, or not to this.
+        """
+        changing.change(self._draft, node, attribute, value)
+
+    def freeze(self, nodes: Sequence[str], *, frozen: bool = True) -> None:
+        """Keep the parameters of nodes, or of all if there are none, from being trained.
+
+        Args:
+            nodes: The nodes; a tensor that others read too is frozen for them as well.
+            frozen: False lets them be trained again.
+
+        Raises:
+            SurgeryError: there is no such node.
+        """
+        draft = self._draft
+        named = [name for node in nodes for name in draft.node(node).parameters]
+        before, after = ("parameter", "frozen") if frozen else ("frozen", "parameter")
+        for name in dict.fromkeys(named) if nodes else list(draft.tensors):
+            for other in draft.tied(name):
+                if draft.tensors[other].role == before:
+                    draft.set_role(other, after)
 
     def append(self, chain: Sequence[Layer]) -> None:
         """Put layers between the value that the network returns and the output.
@@ -273,7 +352,3 @@ class Surgeon:
         if layer.attributes.get("global"):
             taken = {"mode": taken.get("mode")}
         return replace(layer, name=layer.name or old.name, attributes={**taken, **layer.attributes})
-
-
-def _same(one: Value, other: Value) -> bool:
-    return one.dtype == other.dtype and numeric(one.shape) == numeric(other.shape)
