@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from modelhub.catalog import coding, keys, rows, values
+from modelhub.catalog.read_index import IndexReads
 from modelhub.catalog.records import (
     AnnotationRecord,
     Location,
@@ -16,7 +17,6 @@ from modelhub.catalog.records import (
     VersionRecord,
 )
 from modelhub.catalog.rows import REPAIR_HINT, Relation
-from modelhub.catalog.transaction import Transaction
 from modelhub.errors import CorruptionError, UsageError
 
 __all__ = ["ReadTxn"]
@@ -26,7 +26,7 @@ _END_BYTES = 2
 _ID_DIGITS = 64
 
 
-class ReadTxn(Transaction):
+class ReadTxn(IndexReads):
     """A consistent view of the catalog; `with catalog.read() as txn`. Of use to one thread."""
 
     # Versions
@@ -230,10 +230,7 @@ class ReadTxn(Transaction):
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each relation that is no mere index of another."""
-        return {
-            relation.name.lower(): int(self._get(Relation.COUNT, (int(relation),)) or 0)
-            for relation in sorted(rows.COUNTED)
-        }
+        return {relation.name.lower(): self._count(relation) for relation in sorted(rows.COUNTED)}
 
 
 # A prefix of a text must end between characters, which `pack_prefix` of a whole text ensures.

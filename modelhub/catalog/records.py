@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "AnnotationRecord",
+    "Extremes",
     "FileRecord",
     "Location",
     "Scalar",
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 Scalar = str | int | float | bool
+# Of a metric series the first value, the best (None if none is a number), and the last.
+Extremes = tuple[float, float | None, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,14 @@ class Relation(IntEnum):
     METADATA = 22
     VALUE = 23
     USE = 24
+    SERIES = 25
+    METRIC = 26
+    NETWORK = 27
     TREE = 32
     TENSOR = 33
+    LAYERS = 40
+    KIND = 41
+    PAIR = 42
     ANNOTATION = 48
     LOCATION = 64
     PACK = 65
@@ -63,6 +69,7 @@ COUNTED = frozenset(
         Relation.VERSION,
         Relation.TAG,
         Relation.METADATA,
+        Relation.NETWORK,
         Relation.TREE,
         Relation.TENSOR,
         Relation.ANNOTATION,

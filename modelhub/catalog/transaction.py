@@ -152,6 +152,22 @@ class Transaction:
             start = skip = chunk[-1][0]
             count = min(2 * count, _CHUNK_MAX)
 
+    def _count_between(self, start: bytes, end: bytes, limit: int) -> int:
+        """Return how many keys lie in [start, end), at most `limit`; nothing is decoded.
+
+        Both are full keys; of long ones the part that is kept counts.
+        """
+        start, end = start[: keys.KEPT_BYTES], end[: keys.KEPT_BYTES] + end[keys.KEPT_BYTES :][:1]
+        count = 0
+        with translated_lmdb(self._environment.path), self._open().cursor() as cursor:
+            if not cursor.set_range(start):
+                return 0
+            for key in islice(cursor.iternext(values=False), limit):
+                if cast(bytes, key) >= end:
+                    break
+                count += 1
+        return count
+
     def _last(self, relation: Relation, items: Key) -> Row | None:
         """Return the last row whose key begins with the items; for keys that are never long."""
         prefix = rows.prefix_of(relation, items)

@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 import lmdb
 
-from modelhub.catalog import coding, rows, values
+from modelhub.catalog import coding, outlines, rows, values
 from modelhub.catalog.environment import Environment
 from modelhub.catalog.lmdb_errors import translated_lmdb
 from modelhub.catalog.read import ReadTxn
+from modelhub.catalog.read_index import INDEXES_VERSION
 from modelhub.catalog.records import (
     AnnotationRecord,
+    Extremes,
     Location,
     Scalar,
     SketchRecord,
@@ -29,6 +31,7 @@ from modelhub.catalog.records import (
 from modelhub.catalog.rows import Key, Relation
 from modelhub.errors import BadInputError, ConflictError, NotFoundError
 from modelhub.fs import seam
+from modelhub.net.outline import Outline
 
 __all__ = ["BAND_OBJECTS_MAX", "FORMAT_VERSION", "NAME_BYTES_MAX", "WriteTxn"]
 
@@ -39,6 +42,15 @@ NAME_BYTES_MAX = 400
 # Tensors that share a band are one family, of which the newest are the best bases; the others stay
 # within reach through the chains of these.
 BAND_OBJECTS_MAX = 8
+
+_INDEXES = (
+    Relation.SERIES,
+    Relation.METRIC,
+    Relation.NETWORK,
+    Relation.LAYERS,
+    Relation.KIND,
+    Relation.PAIR,
+)
 
 _Result = TypeVar("_Result")
 # (key, value) puts, (key, None) deletes, None clears all.
@@ -129,12 +141,14 @@ class WriteTxn(ReadTxn):
         self._write_counts()
         return super().counts()
 
+    def _count(self, relation: Relation) -> int:
+        return super()._count(relation) + self._counted[relation]
+
     def _write_counts(self) -> None:
         """Write the counts once per transaction instead of once per row."""
         for relation, step in self._counted.items():
-            items = (int(relation),)
-            count = int(self._get(Relation.COUNT, items) or 0) + step
-            self._change(rows.encode(Relation.COUNT, items, count))
+            count = super()._count(relation) + step
+            self._change(rows.encode(Relation.COUNT, (int(relation),), count))
         self._counted.clear()
 
     def _change(self, change: _Change) -> None:
@@ -203,6 +217,9 @@ class WriteTxn(ReadTxn):
             self._put(Relation.CHILD, (parent, version.id), None)
         for snapshot in version.snapshots:
             self._put(Relation.USE, (snapshot.tree, version.id), None)
+        if self._count(Relation.VERSION) == 1:
+            # Indexes over no versions lack none.
+            self._put(Relation.META, ("indexes",), INDEXES_VERSION)
         for key, value in metadata.items():
             self._put(Relation.METADATA, (version.id, key), value)
             self._put(Relation.VALUE, (key, indexed[key], version.id), None)
@@ -227,6 +244,7 @@ class WriteTxn(ReadTxn):
         self._delete_all(Relation.ANNOTATION, (version_id,))
         for parent in version.parents:
             self._delete(Relation.CHILD, (parent, version_id))
+        self._remove_indexed(version)
         for tree in {snapshot.tree for snapshot in version.snapshots}:
             self._delete(Relation.USE, (tree, version_id))
             if not self.snapshots_of_tree(tree):
@@ -234,6 +252,62 @@ class WriteTxn(ReadTxn):
         self._delete(Relation.TIME, (version.created_ns, version.name, version.sequence))
         self._delete(Relation.NAME, (version.name, version.sequence))
         self._delete(Relation.VERSION, (version_id,))
+
+    # What queries ask by
+
+    def put_series(self, version_id: bytes, series: Mapping[str, Extremes]) -> None:
+        """Write the metric series of a version, each by its first, best and last value."""
+        for name, (first, best, last) in series.items():
+            self._put(Relation.SERIES, (version_id, name), (first, best, last))
+            for which, value in (("best", best), ("last", last)):
+                if value is not None and value == value:
+                    self._put(Relation.METRIC, (name, which, float(value), version_id), None)
+
+    def put_network(self, version_id: bytes, network: bytes, outline: Outline | None) -> None:
+        """Write which network a version has, and the network's rows unless they are there.
+
+        Args:
+            network: Its object; empty for a version without one.
+            outline: None if the network cannot be read, or its rows are there.
+        """
+        self._put(Relation.NETWORK, (network, version_id), None)
+        if not network or outline is None or self._has(Relation.LAYERS, (network,)):
+            return
+        self._put(Relation.LAYERS, (network,), outlines.outline_row(outline))
+        for kind in set(outline.kinds):
+            self._put(Relation.KIND, (kind, network), None)
+        for one, two in outline.pairs:
+            self._put(Relation.PAIR, (one, two, network), None)
+
+    def finish_indexes(self) -> None:
+        """Note that every version has its rows in the indexes."""
+        self._put(Relation.META, ("indexes",), INDEXES_VERSION)
+
+    def clear_indexes(self) -> None:
+        """Delete all rows of the indexes, which another version of them made."""
+        self._delete(Relation.META, ("indexes",))
+        for relation in _INDEXES:
+            self._delete_all(relation, ())
+
+    def _remove_indexed(self, version: VersionRecord) -> None:
+        for items, row in list(self._scan(Relation.SERIES, (version.id,))):
+            for which, value in (("best", row[1]), ("last", row[2])):
+                if value is not None and value == value:
+                    self._delete(Relation.METRIC, (items[1], which, float(value), version.id))
+            self._delete(Relation.SERIES, items)
+        network = version.network
+        self._delete(Relation.NETWORK, (network, version.id))
+        if not network or next(self._scan(Relation.NETWORK, (network,)), None) is not None:
+            return
+        row = self._get(Relation.LAYERS, (network,))
+        if row is None:
+            return
+        kinds, pairs = outlines.terms_of_row(row)
+        for kind in kinds:
+            self._delete(Relation.KIND, (kind, network))
+        for one, two in pairs:
+            self._delete(Relation.PAIR, (one, two, network))
+        self._delete(Relation.LAYERS, (network,))
 
     # Refs and annotations
 

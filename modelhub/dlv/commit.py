@@ -334,7 +334,7 @@ def finish(
         record.put_sketches(txn, session.sketches)
         for snapshot in stored:
             record.put_tree(txn, snapshot.id, snapshot.tree)
-        record.put_version(txn, version_id, made, sequence, session.pack_bytes)
+        record.put_version(txn, version_id, made, sequence, session.pack_bytes, session.store.blob)
         for note_id, note in zip(note_ids, notes, strict=True):
             record.put_annotation(txn, note_id, note)
         if tag is not None:

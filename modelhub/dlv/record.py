@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from modelhub.catalog import WriteTxn
 from modelhub.catalog.records import (
@@ -14,6 +14,7 @@ from modelhub.catalog.records import (
     TensorRecord,
     VersionRecord,
 )
+from modelhub.dlv import indexing
 from modelhub.pas.manifest import Annotation, Manifest
 from modelhub.pas.store import Place
 from modelhub.pas.tree import Tree
@@ -66,9 +67,18 @@ def put_tree(txn: WriteTxn, tree_id: bytes, tree: Tree) -> None:
 
 
 def put_version(
-    txn: WriteTxn, version_id: bytes, manifest: Manifest, sequence: int, stored_bytes: int
+    txn: WriteTxn,
+    version_id: bytes,
+    manifest: Manifest,
+    sequence: int,
+    stored_bytes: int,
+    blob: Callable[[bytes], bytes],
 ) -> None:
-    """Write a version's rows."""
+    """Write a version's rows, those that queries ask by included.
+
+    Args:
+        blob: Reads an object by its id, those of this version too.
+    """
     record = VersionRecord(
         id=version_id,
         name=manifest.name,
@@ -89,6 +99,7 @@ def put_version(
         stored_bytes=stored_bytes,
     )
     txn.put_version(record, dict(manifest.metadata))
+    indexing.index_version(txn, version_id, manifest, blob)
     for file in manifest.files:
         txn.put_file(file.sha256, file.size, file.recipe)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelhub import ids
@@ -54,7 +55,7 @@ def reindex(layout: Layout) -> Reindexed:
     with Catalog.create(layout.catalog_dir) as catalog, catalog.write() as txn:
         record.put_places(txn, index.places)
         for version in found:
-            _put(txn, layout, index, version)
+            _put(txn, layout, index, version, store.blob)
         _put_sketches(txn, store, found)
     store.close()
     return Reindexed(len(found), tuple(lost))
@@ -84,7 +85,13 @@ def _read_versions(store: Store, index: PackIndex) -> tuple[list[_Found], list[t
     return sorted(found, key=lambda version: (version.manifest.created_ns, version.id)), lost
 
 
-def _put(txn: WriteTxn, layout: Layout, index: PackIndex, version: _Found) -> None:
+def _put(
+    txn: WriteTxn,
+    layout: Layout,
+    index: PackIndex,
+    version: _Found,
+    blob: Callable[[bytes], bytes],
+) -> None:
     made = version.manifest
     sequence = next((n.value for _, n in version.notes if n.key == "sequence"), None)
     if sequence is None or txn.version_by_sequence(made.name, sequence) is not None:
@@ -92,7 +99,7 @@ def _put(txn: WriteTxn, layout: Layout, index: PackIndex, version: _Found) -> No
     for tree_id, tree in version.trees.items():
         record.put_tree(txn, tree_id, tree)
     pack = layout.pack_path(index.places[version.id].pack.hex())
-    record.put_version(txn, version.id, made, sequence, files.file_stat(pack).st_size)
+    record.put_version(txn, version.id, made, sequence, files.file_stat(pack).st_size, blob)
     for note_id, note in version.notes:
         record.put_annotation(txn, note_id, note)
         if note.key == "tag":

@@ -1,0 +1,81 @@
+"""Keep the indexes that queries ask by: metric series by value, networks by their layers.
+
+Commit and `fsck --repair` write the rows of a version beside the others. A repository that was made
+before there were these indexes gets them all at once, with `fill`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from modelhub.catalog import WriteTxn
+from modelhub.catalog.records import Extremes
+from modelhub.dlv import networks
+from modelhub.dlv.progress import Progress
+from modelhub.dlv.state import Repo
+from modelhub.errors import ModelHubError
+from modelhub.net.outline import Outline, outline_of
+from modelhub.pas.manifest import Manifest
+
+__all__ = ["SMALLER_IS_BETTER", "best_of", "extremes", "fill", "index_version"]
+
+# A metric is better when smaller if its name has one of these words. The query language has the
+# same ones.
+SMALLER_IS_BETTER = ("loss", "error", "perplexity", "mse", "mae", "wer", "cost", "fid")
+
+Blob = Callable[[bytes], bytes]
+
+
+def best_of(name: str, values: Sequence[float]) -> float | None:
+    """Return the least value of a loss or an error, the greatest of any other metric."""
+    there = [value for value in values if not math.isnan(value)]
+    smaller = any(word in name.lower() for word in SMALLER_IS_BETTER)
+    return (min if smaller else max)(there, default=None)
+
+
+def extremes(series: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Extremes]:
+    """Return first, best and last value of each series that has any."""
+    found: dict[str, Extremes] = {}
+    for name, points in series.items():
+        values = [float(value) for _, value in points]
+        if values:
+            found[name] = values[0], best_of(name, values), values[-1]
+    return found
+
+
+def index_version(txn: WriteTxn, version_id: bytes, manifest: Manifest, blob: Blob) -> None:
+    """Write what a version is found by.
+
+    Args:
+        blob: Reads an object by its id. A network that cannot be read is left out: `fsck` tells.
+    """
+    txn.put_series(version_id, extremes(manifest.series))
+    txn.put_network(version_id, manifest.network, _outline(txn, manifest.network, blob))
+
+
+def _outline(txn: WriteTxn, network: bytes, blob: Blob) -> Outline | None:
+    if not network or txn.has_outline(network):
+        return None
+    try:
+        return outline_of(networks.decode(blob(network)))
+    except ModelHubError:
+        return None
+
+
+def fill(repo: Repo, progress: Progress | None = None) -> None:
+    """Write the rows of all versions anew, in one transaction; waits for other writers.
+
+    Raises:
+        CorruptionError: a version cannot be read.
+    """
+    with repo.writer_lock(), repo.catalog.write() as txn:
+        if txn.indexes_complete():
+            return
+        txn.clear_indexes()
+        versions = [version_id for _, _, version_id in txn.numbered()]
+        for done, version_id in enumerate(versions):
+            if progress is not None:
+                progress(done, len(versions))
+            index_version(txn, version_id, repo.manifest(version_id), repo.store.blob)
+        txn.finish_indexes()
