@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RemoteError,
         UsageError,
     )
+    from modelhub.query.errors import QueryError
     from modelhub.repository import Repository, Version
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ModelHubError",
     "NotFoundError",
     "PermissionDeniedError",
+    "QueryError",
     "RemoteError",
     "Repository",
     "UsageError",
@@ -46,6 +48,7 @@ _MODULES = {
     "ModelHubError": "modelhub.errors",
     "NotFoundError": "modelhub.errors",
     "PermissionDeniedError": "modelhub.errors",
+    "QueryError": "modelhub.query.errors",
     "RemoteError": "modelhub.errors",
     "Repository": "modelhub.repository",
     "UsageError": "modelhub.errors",

@@ -48,6 +48,7 @@ KINDS: dict[str, str] = {
     "network_file_system": "a folder lies on a file system that several hosts share",
     "network_limit": "a network has more nodes, tensors or bytes than one may have",
     "tier": "low-order bytes lie in a tier that cannot be reached, or is not set",
+    "query": "a query cannot be read, or cannot be run as it is written",
 }
 
 
@@ -60,10 +61,14 @@ class ModelHubError(Exception):
         where: The file, pack, tensor or revision concerned.
         hint: What the user can do.
         kind: One of `KINDS`; the class's own by default.
+
+    Attributes:
+        detail: Lines to be shown under the text as they are, such as a query with a caret.
     """
 
     default_kind: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
+    detail: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
+from modelhub import query as queries
 from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, VersionRecord
 from modelhub.dlv import archive as archives
 from modelhub.dlv import commit as commits
@@ -295,6 +298,28 @@ class Repository:
     def archive(self, **options: Any) -> ArchiveResult:
         """Store versions in less room within budgets; options of `dlv.archive.archive`."""
         return archives.archive(self._repo, **options)
+
+    def query(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        save: bool | str = False,
+        seed: int = 0,
+        explain: bool = False,
+        **named: Any,
+    ) -> builtins.list[Any]:
+        """Run a query in DQL; see `modelhub.query.query` for what it returns.
+
+        Args:
+            parameters, named: The values of `:name` in the query: texts, numbers, truth values,
+                times, lists, versions.
+            save: Save the query, and commit what it makes, under this name or the query's own.
+            seed: What new weights of derived models are drawn by.
+            explain: Return rows with the `plan` they were found by.
+        """
+        given, face = {**(parameters or {}), **named}, partial(_version, self._repo)
+        return queries.query(self._repo, text, given, face, save=save, seed=seed, explain=explain)
 
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""

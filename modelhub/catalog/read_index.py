@@ -15,7 +15,7 @@ from modelhub.catalog.rows import Relation
 from modelhub.catalog.transaction import Transaction
 from modelhub.net.outline import Outline
 
-__all__ = ["INDEXES_VERSION", "IndexReads"]
+__all__ = ["INDEXES_VERSION", "IndexReads", "order_of"]
 
 # Counts up with every change of what the rows of the indexes say; others are then made anew.
 INDEXES_VERSION = 1
@@ -116,6 +116,17 @@ class IndexReads(Transaction):
         for items, _ in self._scan(Relation.NETWORK, (network,)):
             yield cast(bytes, items[1])
 
+    def versions_beginning(self, key: str, text: str) -> Iterator[bytes]:
+        """Yield the versions that have under a key a text that begins with another."""
+        prefix = rows.prefix_of(Relation.VALUE, (key, text))[:-_TEXT_END_BYTES]
+        for items, _ in self._scan_bytes(prefix, prefix):
+            yield cast(bytes, items[2])
+
+    def versions_having(self, key: str) -> Iterator[bytes]:
+        """Yield the versions that have any value under a key."""
+        for items, _ in self._scan(Relation.VALUE, (key,)):
+            yield cast(bytes, items[2])
+
     # Counts up to a limit
 
     def count_named(
@@ -162,18 +173,24 @@ class IndexReads(Transaction):
             count += self._count_between(start, end, limit - count)
         return count
 
-    def count_kind(self, kind: str, *, limit: int) -> int:
-        """Count the networks that have a node of a kind."""
-        start = rows.prefix_of(Relation.KIND, (kind,))
+    def count_having(self, key: str, *, limit: int) -> int:
+        """Count the versions that have any value under a key."""
+        start = rows.prefix_of(Relation.VALUE, (key,))
         return self._count_between(start, start + _AFTER, limit)
 
-    def count_pair(self, one: str, two: str, *, limit: int) -> int:
-        """Count the networks with a near hop from a node of one kind to one of another."""
-        start = rows.prefix_of(Relation.PAIR, (one, two))
+    def count_users(self, network: bytes, *, limit: int) -> int:
+        """Count the versions that have a network."""
+        start = rows.prefix_of(Relation.NETWORK, (network,))
         return self._count_between(start, start + _AFTER, limit)
 
     def _count(self, relation: Relation) -> int:
         return int(self._get(Relation.COUNT, (int(relation),)) or 0)
+
+
+def order_of(name: str, sequence: int) -> int:
+    """Return a number that orders versions as their names and numbers do in the catalog."""
+    key = rows.prefix_of(Relation.NAME, (name, sequence))
+    return int.from_bytes(key.ljust(keys.KEY_BYTES_MAX, b"\0"))
 
 
 def _float(value: float) -> float:

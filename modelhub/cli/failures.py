@@ -63,6 +63,7 @@ def document(error: ModelHubError) -> dict[str, object]:
             "where": error.where,
             "hint": error.hint,
             "status": error.exit_status,
+            **({"detail": list(error.detail)} if error.detail else {}),
         }
     }
 
@@ -76,6 +77,8 @@ def print_error(error: ModelHubError, stream: TextIO, as_json: bool) -> None:
     if error.expected:
         text += f"; expected {error.expected}"
     stream.write(f"error: {_printable(text)}\n")
+    for line in error.detail:
+        stream.write(f"{_printable(line)}\n")
     if error.hint:
         stream.write(f"hint: {_printable(error.hint)}\n")
     stream.flush()

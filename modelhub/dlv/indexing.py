@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from modelhub.catalog import WriteTxn
 from modelhub.catalog.records import Extremes
 from modelhub.dlv import networks
-from modelhub.dlv.progress import Progress
 from modelhub.dlv.state import Repo
 from modelhub.errors import ModelHubError
 from modelhub.net.outline import Outline, outline_of
@@ -63,7 +62,7 @@ def _outline(txn: WriteTxn, network: bytes, blob: Blob) -> Outline | None:
         return None
 
 
-def fill(repo: Repo, progress: Progress | None = None) -> None:
+def fill(repo: Repo) -> None:
     """Write the rows of all versions anew, in one transaction; waits for other writers.
 
     Raises:
@@ -73,9 +72,6 @@ def fill(repo: Repo, progress: Progress | None = None) -> None:
         if txn.indexes_complete():
             return
         txn.clear_indexes()
-        versions = [version_id for _, _, version_id in txn.numbered()]
-        for done, version_id in enumerate(versions):
-            if progress is not None:
-                progress(done, len(versions))
+        for _, _, version_id in list(txn.numbered()):
             index_version(txn, version_id, repo.manifest(version_id), repo.store.blob)
         txn.finish_indexes()

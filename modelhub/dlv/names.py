@@ -6,7 +6,14 @@ import re
 
 from modelhub.errors import BadInputError
 
-__all__ = ["check_label", "check_model_name", "check_tag", "is_id_prefix", "is_sequence"]
+__all__ = [
+    "check_label",
+    "check_model_name",
+    "check_query_name",
+    "check_tag",
+    "is_id_prefix",
+    "is_sequence",
+]
 
 # Room for a long name and an owner in one catalog key (511 bytes), and in a file name (255).
 NAME_BYTES_MAX = 200
@@ -49,6 +56,16 @@ def check_model_name(text: str) -> str:
         BadInputError: kind `bad_name`.
     """
     _check(text, "model name", _RESERVED)
+    return text
+
+
+def check_query_name(text: str) -> str:
+    """Return the name of a saved query if it may be one.
+
+    Raises:
+        BadInputError: kind `bad_name`.
+    """
+    _check(text, "query name", _RESERVED)
     return text
 
 

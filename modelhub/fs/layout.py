@@ -87,6 +87,15 @@ class Layout:
         return self.dot / "cache"
 
     @property
+    def queries_dir(self) -> Path:
+        """Return the folder of saved queries."""
+        return self.dot / "queries"
+
+    def query_path(self, name: str) -> Path:
+        """Return the file of a saved query; whoever calls has checked the name."""
+        return self.queries_dir / f"{name}.dql"
+
+    @property
     def leftovers_file(self) -> Path:
         """Return the file that lists companions which may be garbage in their tier."""
         return self.dot / "tier-leftovers.json"

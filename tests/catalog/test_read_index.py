@@ -80,7 +80,8 @@ def test_networks_by_kind_and_pair(catalog: Catalog, make_version: Make) -> None
         assert list(txn.networks_with_pair("FULL", "CONV")) == []
         users = [int.from_bytes(v, "big") for v in txn.versions_with_network(b"n" * 32)]
         assert users == [0, 1, 2]
-        assert txn.count_kind("CONV", limit=5) == 1
+        assert txn.count_users(b"n" * 32, limit=5) == 3
+        assert txn.count_users(b"n" * 32, limit=2) == 2
 
 
 def test_an_outline_comes_back_as_it_was(catalog: Catalog, make_version: Make) -> None:
@@ -160,6 +161,16 @@ def test_values_are_counted(
     with catalog.read() as txn:
         assert txn.count_values("k", low, high, limit=9) == count
         assert len(txn.versions_between("k", low, high)) == count
+
+
+def test_texts_are_found_by_how_they_begin(catalog: Catalog, make_version: Make) -> None:
+    with catalog.write() as txn:
+        for number, value in enumerate(("mnist", "mnist-5k", "mn", 5)):
+            txn.put_version(make_version(number, sequence=number + 1), {"data": value})
+        found = [int.from_bytes(v, "big") for v in txn.versions_beginning("data", "mnist")]
+        assert len(list(txn.versions_having("data"))) == txn.count_having("data", limit=9) == 4
+        assert txn.count_having("dat", limit=9) == 0
+    assert found == [0, 1]
 
 
 def test_names_and_times(catalog: Catalog, make_version: Make) -> None:

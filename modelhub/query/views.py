@@ -1,0 +1,58 @@
+"""Show networks as queries see them: nodes with kinds, attributes and the names of their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from modelhub.net.outline import Outline
+
+__all__ = ["NetworkView", "NodeView"]
+
+
+class NodeView:
+    """A node; `number` is its place in the outline."""
+
+    __slots__ = ("_outline", "inputs", "kind", "name", "number")
+
+    def __init__(
+        self, outline: Outline, number: int, name: str, kind: str, inputs: tuple[str, ...]
+    ) -> None:
+        self._outline = outline
+        self.number = number
+        self.name = name
+        self.kind = kind
+        self.inputs = inputs
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The attributes that queries know it by, decoded when they are asked for."""
+        return self._outline.attributes[self.number]
+
+
+class NetworkView:
+    """A network; `executable` is False where only weights are known, and no edges."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        self.executable = outline.executable
+
+    @cached_property
+    def nodes(self) -> list[NodeView]:
+        """All nodes, each behind those that it takes."""
+        outline = self._outline
+        names = (*outline.inputs, *outline.names)
+        return [
+            NodeView(outline, number, name, kind, tuple([names[source] for source in sources]))
+            for number, (name, kind, sources) in enumerate(
+                zip(outline.names, outline.kinds, outline.sources, strict=True)
+            )
+        ]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the nodes whose values it returns."""
+        outline = self._outline
+        first = len(outline.inputs)
+        return [outline.names[each - first] for each in outline.outputs if each >= first]
