@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 from dql.ast import Reach
@@ -28,14 +29,20 @@ class Wiring:
     """A network's nodes by name, with what each one's output goes to."""
 
     def __init__(self, network: Network) -> None:
-        self.nodes = {node.name: node for node in network.nodes}
-        self.order = {name: number for number, name in enumerate(self.nodes)}
+        nodes = network.nodes
+        self.nodes = {node.name: node for node in nodes}
         self.after: dict[str, list[str]] = {name: [] for name in self.nodes}
-        for node in network.nodes:
-            for name in dict.fromkeys(node.inputs):
+        for node in nodes:
+            inputs = node.inputs
+            for name in inputs if len(inputs) < 2 else dict.fromkeys(inputs):
                 if name in self.after:
                     self.after[name].append(node.name)
-        self._returned = [each for each in network.outputs if each in self.nodes]
+        self._network = network
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The number of each node in the network's order."""
+        return {name: number for number, name in enumerate(self.nodes)}
 
     def beside(self, name: str, direction: Literal["next", "prev"]) -> Sequence[str]:
         """Return the nodes at the other ends of a node's edges."""
@@ -63,7 +70,8 @@ class Wiring:
         They are the network's `outputs`; if it has none, the nodes that nothing reads. AUX is
         passed over.
         """
-        last = self._returned or [name for name, readers in self.after.items() if not readers]
+        returned = [each for each in self._network.outputs if each in self.nodes]
+        last = returned or [name for name, readers in self.after.items() if not readers]
         return self._working(last, "prev")
 
     def _working(self, names: Sequence[str], direction: Literal["next", "prev"]) -> list[str]:

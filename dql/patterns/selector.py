@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dql.patterns import program
@@ -32,6 +32,8 @@ _LETTERS = re.compile(r"([a-z])-([a-z])|([A-Z])-([A-Z])")
 _REFERENCE = re.compile(r"\$([1-9])")
 # Numbers that a range may span: each is a text of its own in the program.
 _SPAN_MAX = 100
+# Thousands of networks have the same names of nodes: what was matched is not matched again.
+_KNOWN_MAX = 10_000
 _WILD: dict[str, list[Instruction]] = {"*": program.star([program.Any()]), "?": [program.Any()]}
 
 
@@ -41,11 +43,21 @@ class Selector:
 
     program: Program
     numbers: tuple[int, ...]
+    _known: dict[str, dict[int, str] | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def match(self, name: str) -> dict[int, str] | None:
         """Return the captures by number, or None if the name does not match."""
-        held = self.program.match(name)
-        return None if held is None else dict(zip(self.numbers, held, strict=True))
+        if name in self._known:
+            found = self._known[name]
+        else:
+            held = self.program.match(name)
+            found = None if held is None else dict(zip(self.numbers, held, strict=True))
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[name] = found
+        return None if found is None else dict(found)
 
 
 @lru_cache(maxsize=256)
