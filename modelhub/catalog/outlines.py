@@ -42,13 +42,13 @@ def outline_row(outline: Outline) -> tuple[Any, ...]:
 
 
 def outline_of_row(row: Any) -> Outline:
-    """Return the outline that a row describes.
+    """Return the outline that a row describes, without its pairs, which only indexes need.
 
     Raises:
         CorruptionError: the row is of another shape.
     """
     try:
-        executable, inputs, names, words, kinds, counts, edges, outputs, pairs, attributes = row
+        executable, inputs, names, words, kinds, counts, edges, outputs, _, attributes = row
         kind_words = words.split(" ")
         flat = _unpacked(edges)
         sources = []
@@ -64,7 +64,6 @@ def outline_of_row(row: Any) -> Outline:
             outputs=_unpacked(outputs),
             attributes=_Attributes(attributes, len(kinds)),
             executable=executable,
-            pairs=frozenset(_pairs(kind_words, pairs)),
         )
     except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
         raise _damaged(error) from error

@@ -127,6 +127,11 @@ class IndexReads(Transaction):
         for items, _ in self._scan(Relation.VALUE, (key,)):
             yield cast(bytes, items[2])
 
+    def network_ids(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each version with its network, which is empty if it has none."""
+        for items, _ in self._scan(Relation.NETWORK):
+            yield cast(bytes, items[1]), cast(bytes, items[0])
+
     # Counts up to a limit
 
     def count_named(
@@ -176,6 +181,12 @@ class IndexReads(Transaction):
     def count_having(self, key: str, *, limit: int) -> int:
         """Count the versions that have any value under a key."""
         start = rows.prefix_of(Relation.VALUE, (key,))
+        return self._count_between(start, start + _AFTER, limit)
+
+    def count_networks(self, *kinds: str, limit: int) -> int:
+        """Count the networks that have a node of a kind, or a near hop between two kinds."""
+        relation = Relation.KIND if len(kinds) == 1 else Relation.PAIR
+        start = rows.prefix_of(relation, kinds)
         return self._count_between(start, start + _AFTER, limit)
 
     def count_users(self, network: bytes, *, limit: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network, leaves
 from modelhub.net.kinds import AUX
-from modelhub.net.layers import layer_attributes
+from modelhub.net.layers import attributes_of
 
 __all__ = ["SEEN_THROUGH", "Outline", "outline_of", "pairs_of"]
 
@@ -61,13 +61,14 @@ def outline_of(network: Network) -> Outline:
     kinds = tuple(node.kind for node in network.nodes)
     sources = tuple(tuple(numbers[name] for name in node.inputs) for node in network.nodes)
     returned = (leaf.node for leaf in leaves(network.outputs) if isinstance(leaf, Ref))
+    attributes = attributes_of(network)
     return Outline(
         inputs=inputs,
         names=tuple(node.name for node in network.nodes),
         kinds=kinds,
         sources=sources,
         outputs=tuple(numbers[name] for name in dict.fromkeys(returned)),
-        attributes=[layer_attributes(network, node) for node in network.nodes],
+        attributes=[attributes[node.name] for node in network.nodes],
         executable=network.executable,
         pairs=pairs_of(kinds, sources, len(inputs)),
     )

@@ -6,7 +6,8 @@ A query sees the repository as it was when the query began, whoever writes meanw
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from dql.backend import EditError, Probe, Version
 from modelhub.catalog import ReadTxn
@@ -29,6 +30,9 @@ __all__ = ["RepoBackend"]
 
 # Of more versions than this share of all, it is quicker to pick them in order than to sort them.
 _PICKED_SHARE = 8
+# Networks that several versions share mostly follow each other; those kept cost memory.
+_VIEWS_MAX = 256
+_SINGLE_VIEWS_MAX = 500
 
 
 class RepoBackend:
@@ -40,10 +44,13 @@ class RepoBackend:
         # Without all rows in the indexes queries look at every version, and read whole networks.
         self.indexed = txn.indexes_complete()
         self._known: dict[bytes, StoredVersion] = {}
-        self._views: dict[bytes, NetworkView] = {}
+        self._views: OrderedDict[bytes, NetworkView] = OrderedDict()
         self._networks: dict[bytes, Network] = {}
         self._tags: dict[str, dict[bytes, list[str]]] = {}
         self._values: dict[bytes, int] = {}
+        # The networks of versions that were found by them, so that no record need be read for it.
+        self._network_ids: dict[bytes, bytes] = {}
+        self._single_views = 0
         # Revisions of versions whose networks were looked at and have no edges.
         self.without_edges: set[str] = set()
         self.derived: dict[str, DerivedVersion] = {}
@@ -89,7 +96,13 @@ class RepoBackend:
 
     def probe(self, probe: Probe) -> Iterable[str]:
         """Return the ids of the versions that may meet a condition, in the order of `versions`."""
-        ids = set(probes.matches(self._txn, probe))
+        ids: Collection[bytes]
+        if probe.path in (("kinds",), ("pairs",)):
+            by_network = probes.networks_of(self._txn, probe)
+            self._network_ids.update(by_network)
+            ids = by_network
+        else:
+            ids = set(probes.matches(self._txn, probe))
         if len(ids) * _PICKED_SHARE > self.count():
             return [v.id for v in self.versions() if v.raw_id in ids]
         found = (self._by_id(each) for each in ids)
@@ -184,18 +197,27 @@ class RepoBackend:
             self._values[tree] = sum(sizes)
         return self._values[tree]
 
-    def view(self, record: VersionRecord) -> NetworkView | None:
+    def view(self, version: StoredVersion) -> NetworkView | None:
         """Return the network of a version as queries see it; versions that share it share this."""
-        if not record.network:
+        network = self._network_ids.get(version.raw_id)
+        if network is None:
+            network = version.record.network
+            self._single_views += 1
+            if self.indexed and self._single_views == _SINGLE_VIEWS_MAX:
+                # The query goes through all: one scan is quicker than a record for each.
+                self._network_ids = dict(self._txn.network_ids())
+        if not network:
             return None
-        found = self._views.get(record.network)
+        found = self._views.get(network)
         if found is None:
-            outline = self._txn.outline(record.network) if self.indexed else None
+            outline = self._txn.outline(network) if self.indexed else None
             if outline is None:
-                outline = outline_of(networks.network_of(self.repo, record))
-            found = self._views[record.network] = NetworkView(outline)
+                outline = outline_of(networks.network_of(self.repo, version.record))
+            found = self._views[network] = NetworkView(outline)
+            if len(self._views) > _VIEWS_MAX:
+                self._views.popitem(last=False)
         if not found.executable:
-            self.without_edges.add(f"{record.name}@{record.sequence}")
+            self.without_edges.add(f"{version.name}@{version.sequence}")
         return found
 
     def _by_id(self, version_id: bytes) -> StoredVersion | None:

@@ -14,7 +14,7 @@ from typing import Any
 from dql.backend import Probe
 from modelhub.catalog import ReadTxn
 
-__all__ = ["COUNTED_MAX", "estimate", "matches"]
+__all__ = ["COUNTED_MAX", "estimate", "matches", "networks_of"]
 
 # Beyond so many versions an index is hardly better than looking at all; counting takes 0.3 us each.
 COUNTED_MAX = 5_000
@@ -72,8 +72,13 @@ def matches(txn: ReadTxn, probe: Probe) -> Iterable[bytes]:
         return {version_id for key in _keys(probe) for version_id in _with_value(txn, key, probe)}
     if head in _LINEAGE:
         return _related(txn, head, bytes.fromhex(low))
+    return networks_of(txn, probe)
+
+
+def networks_of(txn: ReadTxn, probe: Probe) -> dict[bytes, bytes]:
+    """Return the versions that meet a condition on kinds, each with its network."""
     return {
-        version_id
+        version_id: network
         for network in _networks(txn, probe)
         for version_id in txn.versions_with_network(network)
     }
@@ -192,6 +197,11 @@ def _networks(txn: ReadTxn, probe: Probe) -> Iterator[bytes]:
 
 def _count_networks(txn: ReadTxn, probe: Probe) -> int:
     """Count versions by networks: many share one where a network is trained often."""
+    kinds: Any = (probe.low,) if probe.path == ("kinds",) else probe.low
+    # Each network has a version at least.
+    found = txn.count_networks(*kinds, limit=COUNTED_MAX)
+    if found >= COUNTED_MAX:
+        return found
     found = 0
     for network in _networks(txn, probe):
         found += txn.count_users(network, limit=COUNTED_MAX - found)

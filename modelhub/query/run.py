@@ -129,7 +129,9 @@ def _notes(backend: RepoBackend, text: str, *, ran: bool) -> list[str]:
     """Say what of the repository the answer lacks, or what made it slow."""
     notes = []
     if not backend.indexed:
-        notes.append("the repository cannot be written to and lacks indexes: all versions were read")
+        notes.append(
+            "the repository cannot be written to and lacks indexes: all versions were read"
+        )
     if ran and backend.without_edges and _asks_edges(dql.parse(text)):
         some = sorted(backend.without_edges)
         more = f" and {len(some) - 3} more" if len(some) > 3 else ""

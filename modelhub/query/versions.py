@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from modelhub.catalog.records import Extremes, Scalar, VersionRecord
 from modelhub.query.settings import Settings, config_of
@@ -39,7 +39,7 @@ class Source(Protocol):
     def parameters(self, record: VersionRecord) -> int | None:
         """Return the number of values in its weights."""
 
-    def view(self, record: VersionRecord) -> NetworkView | None:
+    def view(self, version: StoredVersion) -> NetworkView | None:
         """Return its network."""
 
 
@@ -89,14 +89,14 @@ class StoredVersion:
         """Its metadata, nested by dots."""
         return Settings(self._scalars)
 
-    @property
+    @cached_property
     def parents(self) -> Sequence[str]:
-        """The ids of the versions that it was made from."""
-        return [parent.hex() for parent in self.record.parents]
+        """The ids of the versions that it was made from, read when one is asked for."""
+        return _Parents(self)
 
     def network(self) -> NetworkView | None:
         """Return its network; None without weights."""
-        return self.source.view(self.record)
+        return self.source.view(self)
 
     @cached_property
     def _scalars(self) -> dict[str, Scalar]:
@@ -117,6 +117,26 @@ _ATTRIBUTES: dict[str, Callable[[StoredVersion], Any]] = {
     "parameters": lambda version: version.source.parameters(version.record),
     "snapshots": lambda version: len(version.record.snapshots),
 }
+
+
+class _Parents(Sequence[str]):
+    __slots__ = ("_version",)
+
+    def __init__(self, version: StoredVersion) -> None:
+        self._version = version
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        parents = [parent.hex() for parent in self._version.record.parents]
+        return parents[index]
+
+    def __len__(self) -> int:
+        return len(self._version.record.parents)
 
 
 class _Attributes(Mapping[str, Any]):
