@@ -131,6 +131,10 @@ class _Stored(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         return read_tensor(self._repo, self._records[name])
 
+    def __contains__(self, name: object) -> bool:
+        # Not by reading it, as a mapping would.
+        return name in self._records
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
 
