@@ -64,8 +64,8 @@ _OPS = {
     ),
     "FUNC": (
         "neg pow exp expm1 log log1p sqrt rsqrt square reciprocal abs sign sin cos erf floor ceil "
-        "round lerp clamp clamp_min clamp_max minimum maximum cosine_similarity cumsum remainder "
-        "floor_divide"
+        "round lerp clamp clamp_min clamp_max minimum maximum cosine_similarity cumsum diff "
+        "remainder floor_divide"
     ),
     AUX: (
         "view reshape unflatten transpose permute t numpy_T mT movedim squeeze unsqueeze expand "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,13 @@ _MAY_ALIAS = frozenset(
 )
 # What stands for a `with` block: its name, and how many arguments come before the body.
 _BLOCKS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
+# Ops that are another one by its operator.
+_SYNONYMS = {
+    "aten.__and__.Tensor": "aten.bitwise_and.Tensor",
+    "aten.__or__.Tensor": "aten.bitwise_or.Tensor",
+    "aten.max.other": "aten.maximum.default",
+    "aten.min.other": "aten.minimum.default",
+}
 _SAME = frozenset({"lift_fresh_copy", "detach_", "alias"})
 _SYMBOL = re.compile(r"\b[su]\d+\b")
 _SLICE_END = 2**63 - 1
@@ -72,6 +80,9 @@ _SLICE_END = 2**63 - 1
 class Lowering:
     """One pass over the graph of a program; `run` fills the other attributes.
 
+    Args:
+        ties: For each tensor that has several names, all of them; torch.export keeps any one.
+
     Attributes:
         inputs: The value of each input, by name.
         nodes: The nodes, in order.
@@ -79,7 +90,8 @@ class Lowering:
         weights_out: Names of tensors that are outputs themselves.
     """
 
-    def __init__(self, program: Any) -> None:
+    def __init__(self, program: Any, ties: Mapping[str, Sequence[str]]) -> None:
+        self._ties = ties
         self.inputs: dict[str, Value] = {}
         self.nodes: list[Node] = []
         self.outputs: list[Output] = []
@@ -154,7 +166,7 @@ class Lowering:
             raise ValueError(f"the op {_label(target)} is not one that a network may hold")
         if _CHECKS.fullmatch(str(target)):
             return
-        base, overload = str(target).split(".")[1:]
+        base, overload = _SYNONYMS.get(str(target), str(target)).split(".")[1:]
         given = self._given(item)
         if base in _SAME or _does_nothing(base, item):
             self._arguments[item] = self._arguments[item.args[0]]
@@ -268,13 +280,28 @@ class Lowering:
             f"n{len(self.nodes)}",
             op=name,
             module=_module(item),
-            arguments=ordered(name, _essential(op, _with_mode(op, given))),
+            arguments=ordered(name, _essential(op, _with_mode(op, self._named(item, given)))),
             values=values,
             counter=counter,
         )
         self.nodes.append(node)
         self._arguments[item] = Ref(node.name)
         self._root.setdefault(item, item)
+
+    def _named(self, item: Any, given: dict[str, Argument]) -> dict[str, Argument]:
+        """Call tied tensors as the module calls them that reads them, else by their first name."""
+        start = f"{_module(item)}."
+
+        def name(argument: Any) -> Any:
+            if isinstance(argument, tuple):
+                return tuple(map(name, argument))
+            if not isinstance(argument, Weight) or argument.name not in self._ties:
+                return argument
+            names = self._ties[argument.name]
+            own = (n for n in names if n.startswith(start) and "." not in n[len(start) :])
+            return Weight(next(own, names[0]))
+
+        return {key: name(argument) for key, argument in given.items()} if self._ties else given
 
     def _value(self, value: Any) -> Value:
         if isinstance(value, torch.Tensor):

@@ -94,6 +94,8 @@ cosine_similarity.default(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> T
 cumsum.default(Tensor self, int dim, *, dtype? dtype=None) -> Tensor
 detach.default(Tensor self) -> Tensor
 diagonal.default(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor
+diff.default(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) ->
+  Tensor
 div.Scalar(Tensor self, Scalar other) -> Tensor
 div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor
 div.Tensor(Tensor self, Tensor other) -> Tensor

@@ -145,7 +145,7 @@ def _free(value: Any) -> tuple[int, ...]:
 
 
 def _network(module: Any, program: Any) -> Network:
-    lowering = Lowering(program)
+    lowering = Lowering(program, _ties(module))
     lowering.run()
     used = {name for node in lowering.nodes for name in (*node.parameters, node.counter)}
     outputs = pytree.tree_unflatten(lowering.outputs, program.call_spec.out_spec)
@@ -155,6 +155,13 @@ def _network(module: Any, program: Any) -> Network:
         tensors=_tensors(module, program, used | lowering.weights_out),
         outputs=_output(outputs),
     )
+
+
+def _ties(module: Any) -> dict[str, list[str]]:
+    names: dict[int, list[str]] = {}
+    for name, value in module.state_dict(keep_vars=True).items():
+        names.setdefault(id(value), []).append(name)
+    return {name: group for group in names.values() if len(group) > 1 for name in group}
 
 
 def _tensors(module: Any, program: Any, used: set[str]) -> tuple[Tensor, ...]:

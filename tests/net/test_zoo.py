@@ -1,0 +1,34 @@
+"""Networks stand for their modules: bit for bit, in both modes, without the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.net import zoo  # noqa: E402
+from tests.net.models import MODELS  # noqa: E402
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Any:
+    with zoo.one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Any]]:
+    return zoo.rebuild(MODELS, tmp_path_factory.mktemp("networks"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("what", ["outputs", "trained", "gradients", "state"])
+def test_bit_equal(rebuilt: dict[str, tuple[Any, Any]], name: str, what: str) -> None:
+    zoo.same(rebuilt[name], what)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_compiles_whole_and_keeps_names(name: str) -> None:
+    zoo.accepts_compile(MODELS[name])
