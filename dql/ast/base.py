@@ -32,12 +32,23 @@ class Piece:
 
     def parts(self) -> Iterator[Piece]:
         """Yield the pieces that this one is directly made of, in the order of the text."""
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for name in _names(type(self)):
+            value = getattr(self, name)
             if isinstance(value, Piece):
                 yield value
             elif isinstance(value, tuple):
                 yield from (part for part in value if isinstance(part, Piece))
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type[Piece]) -> tuple[str, ...]:
+    """Return the names of a kind of piece's fields; `fields` itself is slow."""
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple(each.name for each in fields(kind))
+    return found
 
 
 def walk(piece: Piece) -> Iterator[Piece]:
@@ -66,12 +77,12 @@ def substitute(piece: Piece, old: Piece, new: Piece) -> Piece:
     if piece == old:
         return new
     changed: dict[str, Any] = {}
-    for each in fields(piece):
-        value = getattr(piece, each.name)
+    for name in _names(type(piece)):
+        value = getattr(piece, name)
         if isinstance(value, Piece):
-            changed[each.name] = substitute(value, old, new)
+            changed[name] = substitute(value, old, new)
         elif isinstance(value, tuple):
-            changed[each.name] = tuple(
+            changed[name] = tuple(
                 substitute(part, old, new) if isinstance(part, Piece) else part for part in value
             )
     return replace(piece, **changed)

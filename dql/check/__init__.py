@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dql.check.actions import base_of
 from dql.check.statements import check, mistakes_of
 
-__all__ = ["check", "mistakes_of"]
+__all__ = ["base_of", "check", "mistakes_of"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dql import ast
 from dql.ast.words import AGGREGATES, FUNCTIONS, Kind
 from dql.backend import Value
-from dql.check.actions import check_actions
+from dql.check.actions import check_actions, check_references
 from dql.check.types import Checker, Scope
 from dql.mistakes import Mistake, raise_mistakes
 
@@ -84,6 +84,7 @@ class _Statements:
         self.values.aggregates_allowed = False
         if piece.where is not None:
             self.values.condition(piece.where, scope)
+            check_references(piece.where, self.values)
         for key in piece.group:
             self.values.kind(key, scope)
         self.values.aggregates_allowed = True
@@ -118,6 +119,7 @@ class _Statements:
         scope: dict[str, Kind] = {**outer, **dict.fromkeys(sorted(bound), "version")}
         if piece.where is not None:
             self.values.condition(piece.where, scope)
+            check_references(piece.where, self.values)
         check_actions(piece, self.values, {**scope, piece.variable.name: "version"})
 
     def _evaluate(self, piece: ast.Evaluate, outer: Scope) -> None:
@@ -129,12 +131,14 @@ class _Statements:
         scope: dict[str, Kind] = {**outer, name: "version"}
         if piece.where is not None:
             self.values.condition(piece.where, scope)
+            check_references(piece.where, self.values)
         config = piece.config.name if piece.config else "config"
         scope[config] = "config"
         if piece.config is not None:
             self.values.kind(piece.config.value, scope)
         for axis in piece.axes:
             self.values.kind(axis.target, scope)
+            check_references(axis.target, self.values)
             if isinstance(axis.target, ast.Variable):
                 message = f"Vary a setting, such as `{axis.target.name}.base_lr`."
                 self.values.wrong(axis.target, message)

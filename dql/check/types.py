@@ -275,7 +275,11 @@ class Checker:
                 self.comparable(piece.subject, item, "=", scope)
             return "boolean"
         subject = self.kind(piece.subject, scope)
-        if isinstance(values, ast.Variable | ast.Text) and subject in ("version", "any"):
+        if isinstance(values, ast.Variable | ast.Text) and subject in (
+            "version",
+            "versions",
+            "any",
+        ):
             return "boolean"  # a saved query by its name
         kind = self.kind(values, scope)
         if kind not in ("values", "versions", "any"):

@@ -15,7 +15,7 @@ from dql.ast.words import ACTIONS
 from dql.backend import EditError, Editor, Network, Value, Version
 from dql.bind import Bound
 from dql.errors import DqlError
-from dql.execute.layers import chain_of, named
+from dql.execute.layers import chain_of, filled
 from dql.execute.session import Session
 from dql.execute.targets import Target, Targets, together
 from dql.memory.evaluate import Evaluator, Row
@@ -206,7 +206,7 @@ class Actions:
             for name in names:
                 editor.delete(name)
         elif verb == "delete" and value is not None:
-            self._without_edges(step, names)
+            self._without_edges(step, found)
         elif verb == "rename":
             editor.rename({each.name: self._new_name(step, each) for each in found})
         elif verb == "freeze":
@@ -223,15 +223,17 @@ class Actions:
             for target in found:
                 editor.change(target.name, verb, self._new_value(step, target))
 
-    def _without_edges(self, step: _Step, names: Sequence[str]) -> None:
+    def _without_edges(self, step: _Step, found: Sequence[Target]) -> None:
         value = step.action.value or step.of
-        others = step.evaluator.value(value, step.row)
-        readers = others.names if isinstance(others, NodeSet) else ()
-        edges = [(one, two) for one in names for two in readers if two in step.wiring.after[one]]
+        edges = []
+        for one in found:
+            others = step.evaluator.value(filled(value, one.captures), step.row)
+            readers = others.names if isinstance(others, NodeSet) else ()
+            edges += [(one.name, two) for two in readers if two in step.wiring.after[one.name]]
         if not edges:
             raise self._wrong(step.action, "There is no edge between these nodes.")
-        for one, two in edges:
-            step.editor.delete_edge(one, two)
+        for name, reader in edges:
+            step.editor.delete_edge(name, reader)
 
     def _stitched(self, step: _Step, names: Sequence[str]) -> None:
         value = step.action.value or step.of
@@ -259,14 +261,14 @@ class Actions:
         """Return the value for one node: what it is computed from may be of this node."""
         piece = step.action.value or step.of
         of_node, marked = target.marked(piece, step.of, step.row, step.wiring)
-        found = _plain(step.evaluator.value(of_node, marked))
+        found = _plain(step.evaluator.value(filled(of_node, target.captures), marked))
         if isinstance(found, list) and not isinstance(piece, ast.Listed):
             if len({repr(each) for each in found}) != 1:
                 raise self._wrong(piece, f"This has {len(found)} values, expected one.")
             found = found[0]
         if found is None:
             raise self._wrong(piece, f"This is null for `{target.name}`, expected a value.")
-        return named(found, target.captures)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

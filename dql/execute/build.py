@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dql import ast
 from dql.backend import Version
 from dql.bind import Bound
+from dql.check import base_of
 from dql.errors import DqlError
 from dql.execute.actions import Actions
 from dql.execute.session import Session
@@ -84,21 +85,3 @@ class Builder:
         else:
             self._session.made(version)
             yield version
-
-
-def base_of(statement: ast.Slice | ast.Construct) -> str:
-    """Return the variable whose network is changed: that of the first action, else the first.
-
-    In a slice it is the variable behind `input =`; what is done to the new network's variable is
-    done to it.
-    """
-    sources = [each.variable for each in statement.sources if each.variable is not None]
-    for action in statement.actions:
-        piece: ast.Piece | None = action.target
-        if isinstance(statement, ast.Slice):
-            piece = action.value
-        for each in ast.own_variables(piece) if piece is not None else ():
-            if each.name in sources:
-                return each.name
-            break
-    return sources[0]

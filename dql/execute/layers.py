@@ -12,7 +12,23 @@ from dql.memory.evaluate import Evaluator, Row
 from dql.memory.values import Several, single
 from dql.patterns import PatternError, fill
 
-__all__ = ["chain_of", "named"]
+__all__ = ["chain_of", "filled"]
+
+
+def filled(piece: ast.Piece, captures: Mapping[int, str]) -> ast.Piece:
+    """Return a piece with captures in the place of `$1` in all texts.
+
+    Raises:
+        EditError: A number was not captured.
+    """
+    for text in [each for each in ast.walk(piece) if isinstance(each, ast.Text)]:
+        try:
+            new = fill(text.value, captures)
+        except PatternError as error:
+            raise EditError(error.message) from None
+        if new != text.value:
+            piece = ast.substitute(piece, text, ast.Text(new, span=text.span))
+    return piece
 
 
 def chain_of(
@@ -23,10 +39,10 @@ def chain_of(
     Raises:
         EditError: A text has a `$1` that was not captured.
     """
-    return [_layer(each, captures, evaluator, row) for each in chain.nodes]
+    return [_layer(filled(each, captures), evaluator, row) for each in chain.nodes]
 
 
-def _layer(piece: ast.Piece, captures: Mapping[int, str], evaluator: Evaluator, row: Row) -> Layer:
+def _layer(piece: ast.Piece, evaluator: Evaluator, row: Row) -> Layer:
     if not isinstance(piece, ast.Call):
         return Layer(getattr(piece, "name", "").upper())
     kind = piece.name.upper()
@@ -34,7 +50,7 @@ def _layer(piece: ast.Piece, captures: Mapping[int, str], evaluator: Evaluator, 
     attributes: dict[str, Value] = {}
     for argument in piece.arguments:
         value = argument.right if isinstance(argument, ast.Compare) else argument
-        found = named(_listed(evaluator.value(value, row)), captures)
+        found = _listed(evaluator.value(value, row))
         if isinstance(argument, ast.Compare) and isinstance(argument.left, ast.Variable):
             attributes[argument.left.name] = found
         else:
@@ -50,19 +66,3 @@ def _listed(value: Any) -> Any:
     if isinstance(value, Several):
         return [_listed(each) for each in value.items]
     return single(value)
-
-
-def named(value: Any, captures: Mapping[int, str]) -> Any:
-    """Return a value with captures in the place of `$1` in its texts.
-
-    Raises:
-        EditError: A number was not captured.
-    """
-    if isinstance(value, list):
-        return [named(each, captures) for each in value]
-    if not isinstance(value, str):
-        return value
-    try:
-        return fill(value, captures)
-    except PatternError as error:
-        raise EditError(error.message) from None

@@ -192,6 +192,8 @@ def plain(value: Any) -> Any:
         return ("several", *map(plain, value.items))
     if _family(value) == "version":
         return ("version", value.id)
+    if hasattr(value, "wiring"):
+        return ("nodes", *value.names)
     return (_family(value), repr(value) if isinstance(value, list | dict) else value)
 
 
@@ -201,5 +203,7 @@ def sort_key(value: Any) -> tuple[str, Any]:
     family = _family(value)
     if family == "version":
         return family, value.id
+    if hasattr(value, "wiring"):
+        return family, repr(list(value.names))
     ordered = family in ("number", "str", "datetime", "timedelta", "boolean")
     return family, value if ordered else repr(value)

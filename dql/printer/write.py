@@ -78,6 +78,11 @@ def _name(text: str) -> str:
     return text
 
 
+def _value_name(text: str) -> str:
+    """Return a name where a value stands: there `in` is one too."""
+    return text if text.upper() in _KINDS_TOO else _name(text)
+
+
 def _dotted(text: str) -> str:
     if not text.isidentifier() or text in ("next", "prev"):
         raise ValueError(f"{text!r} is no name that can follow a dot")
@@ -129,8 +134,7 @@ def _pattern(piece: ast.Pattern) -> str:
 
 
 def _called(name: str, arguments: tuple[ast.Piece, ...]) -> str:
-    word = name if name.upper() in _KINDS_TOO else _name(name)
-    return word + (f"({_list(arguments)})" if arguments else "")
+    return _value_name(name) + (f"({_list(arguments)})" if arguments else "")
 
 
 def _item(piece: ast.Item) -> str:
@@ -215,7 +219,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     ast.Boolean: lambda p: "true" if p.value else "false",
     ast.Null: lambda _: "null",
     ast.Parameter: lambda p: f":{p.name}",
-    ast.Variable: lambda p: _name(p.name),
+    ast.Variable: lambda p: _value_name(p.name),
     ast.Attribute: lambda p: f"{_at(p.of, _POSTFIX)}.{_dotted(p.name)}",
     ast.Subscript: lambda p: f"{_at(p.of, _POSTFIX)}[{_at(p.key, _OR)}]",
     ast.Hop: lambda p: f"{_at(p.of, _POSTFIX)}.{p.direction}{_HOP[p.reach]}",

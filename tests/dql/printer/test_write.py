@@ -25,7 +25,7 @@ _LITERALS = st.one_of(
     _BOOLS.map(ast.Boolean),
     st.just(ast.Null()),
     _NAMES.map(ast.Parameter),
-    _NAMES.map(ast.Variable),
+    (_NAMES | st.just("in")).map(ast.Variable),
 )
 
 
@@ -34,7 +34,7 @@ def _tuples(of: st.SearchStrategy[ast.Piece], least: int = 0, most: int = 3):
 
 
 def _patterns(inner: st.SearchStrategy[ast.Piece]) -> st.SearchStrategy[ast.Pattern]:
-    templates = st.builds(ast.Template, _NAMES, _tuples(inner))
+    templates = st.builds(ast.Template, _NAMES | st.just("IN"), _tuples(inner))
     steps = st.builds(ast.Step, _tuples(templates, 1), _BOOLS, _REACH)
     return _tuples(steps, 1).map(
         lambda steps: ast.Pattern(
@@ -53,7 +53,7 @@ def _wider(inner: st.SearchStrategy[ast.Piece]) -> st.SearchStrategy[ast.Piece]:
         st.builds(ast.Attribute, inner, _DOTTED),
         st.builds(ast.Subscript, inner, inner),
         st.builds(ast.Hop, inner, st.sampled_from(["next", "prev"]), _REACH),
-        st.builds(ast.Call, _NAMES, _tuples(inner)),
+        st.builds(ast.Call, _NAMES | st.just("IN"), _tuples(inner)),
         st.builds(ast.Listed, _tuples(inner)),
         st.builds(ast.Negate, inner),
         st.builds(ast.Arithmetic, st.sampled_from("+-*/%"), inner, inner),
