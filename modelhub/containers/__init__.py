@@ -1,4 +1,4 @@
-"""Read the structure of weights files: safetensors, npy and npz, torch's, and model folders.
+"""Read the structure of weights files: safetensors, npy and npz, torch's, ONNX, and model folders.
 
 A *container* is a file format that holds tensors. Its *structure* (`model.Parsed`) says where the
 tensors' bytes are; the bytes themselves are read by whoever stores them. Nothing here runs code

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from modelhub.containers import npy, npz, safetensors, torch_legacy, torch_zip, zip_index
+from modelhub.containers import (
+    npy,
+    npz,
+    onnx,
+    pt2,
+    safetensors,
+    torch_legacy,
+    torch_zip,
+    zip_index,
+)
 from modelhub.containers.model import Parsed, Readable
 from modelhub.errors import BadInputError
 
@@ -20,6 +29,8 @@ _BY_SUFFIX = {
     ".npy": "npy",
     ".pt": "torch",
     ".pth": "torch",
+    ".onnx": "onnx",
+    ".pt2": "pt2",
 }
 # Other programs use these for their own formats, so they are torch files by content only.
 _AMBIGUOUS = frozenset({".bin", ".ckpt"})
@@ -33,7 +44,7 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def detect(path: Path, file: Readable) -> str:
-    """Return "safetensors", "npz", "npy", "torch" or "file".
+    """Return "safetensors", "npz", "npy", "torch", "onnx", "pt2" or "file".
 
     Raises:
         BadInputError: the name promises weights, but the file is a Git LFS pointer to them.
@@ -92,6 +103,8 @@ KINDS: dict[str, Callable[[Readable], Parsed]] = {
     "npz": npz.parse,
     "npy": npy.parse,
     "torch": _torch,
+    "onnx": onnx.parse,
+    "pt2": pt2.parse,
     "file": _plain,
 }
 

@@ -20,6 +20,8 @@ __all__ = [
     "NPY_HEADER_BYTES_MAX",
     "PICKLE_BYTES_MAX",
     "PICKLE_OPS_MAX",
+    "PROTOBUF_FIELDS_MAX",
+    "PT2_CONFIG_BYTES_MAX",
     "SAFETENSORS_HEADER_BYTES_MAX",
     "TENSOR_BYTES_MAX",
     "check_name",
@@ -36,6 +38,11 @@ CENTRAL_BYTES_MAX = 64 << 20
 # tensors. An operation costs at most about 250 bytes of memory and 3 microseconds.
 PICKLE_BYTES_MAX = 64 << 20
 PICKLE_OPS_MAX = 10_000_000
+# A field costs about a microsecond to walk over. An initializer has about five, and what is inside
+# nodes is not walked: the limit admits models far past the 2 GiB that a protobuf can have.
+PROTOBUF_FIELDS_MAX = 4_000_000
+# The list of weights in a .pt2 spends about 350 bytes on each: this admits 190,000.
+PT2_CONFIG_BYTES_MAX = 64 << 20
 # Pickles and JSON can share or nest values so that a walk never ends. People nest less than ten,
 # and the limits above admit 280,000 tensors; a visit takes about 0.7 microseconds.
 NEST_MAX = 64

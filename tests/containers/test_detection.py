@@ -36,8 +36,8 @@ def torch_bytes(lab):
         ("a.pth", "torch"),
         ("a.bin", "file"),
         ("a.ckpt", "file"),
-        ("a.pt2", "file"),
-        ("a.onnx", "file"),
+        ("a.pt2", "pt2"),
+        ("a.onnx", "onnx"),
         ("config.json", "file"),
         ("safetensors", "file"),
         ("a.safetensors.index.json", "file"),
@@ -85,7 +85,7 @@ def test_git_lfs_pointers_are_refused(lab, suffix):
     assert kind_of(lab.write("tokenizer.json", pointer)) == "file"
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy", ".pt", ".pth"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy", ".pt", ".pth", ".onnx", ".pt2"])
 def test_a_broken_promise_is_an_error(lab, suffix):
     for name, data in [("empty", b""), ("text", b"hello, this is text" * 9), ("zeros", bytes(99))]:
         path = lab.write(name + suffix, data)
@@ -102,7 +102,7 @@ def test_any_file_can_be_kept_as_one(lab):
 
 
 def test_kinds_are_those_of_the_stage():
-    assert set(KINDS) == {"safetensors", "npz", "npy", "torch", "file"}
+    assert set(KINDS) == {"safetensors", "npz", "npy", "torch", "onnx", "pt2", "file"}
 
 
 def test_the_real_file_of_a_link_is_judged_by_the_links_name(lab):

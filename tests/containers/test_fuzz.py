@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -42,6 +43,24 @@ SEEDS = {
         saved(lambda out: torch.save(TENSORS, out)),
         saved(lambda out: torch.save(TENSORS, out, pickle_protocol=4)),
         saved(lambda out: torch.save(TENSORS, out, _use_new_zipfile_serialization=False)),
+    ],
+    "onnx": [
+        onnx.helper.make_model(
+            onnx.helper.make_graph(
+                [onnx.helper.make_node("Identity", ["a"], ["y"])],
+                "g",
+                [],
+                [],
+                [onnx.numpy_helper.from_array(ARRAYS["a"], "a")],
+            )
+        ).SerializeToString()
+    ],
+    "pt2": [
+        saved(
+            lambda out: torch.export.save(
+                torch.export.export(torch.nn.Linear(2, 3), (torch.ones(1, 2),), strict=False), out
+            )
+        )
     ],
 }
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
@@ -91,6 +93,26 @@ def _write_checkpoint(path: Path, **options: object) -> None:
     torch.save({"model": state, "epoch": 3, "name": "x", "none": None}, path, **options)
 
 
+def _write_onnx(path: Path) -> None:
+    values = {"fc.weight": _floats(8, 6), "fc.bias": _floats(8), "shape": np.array([-1, 6])}
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["flat"], name="flat"),
+        helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["y"], name="fc", transB=1),
+    ]
+    ends = [
+        helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["batch", 2, 3]),
+        helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["batch", 8]),
+    ]
+    stored = [numpy_helper.from_array(array, name) for name, array in values.items()]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], stored)
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+
+
+def _write_pt2(path: Path) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8)).eval()
+    torch.export.save(torch.export.export(net, (torch.ones(2, 6),), strict=False), path)
+
+
 @pytest.fixture
 def every_kind(tmp_path: Path) -> dict[str, Path]:
     """Return a file of every kind by its name, in a folder of their own."""
@@ -109,6 +131,10 @@ def every_kind(tmp_path: Path) -> dict[str, Path]:
     np.save(paths["swapped.npy"], _floats(7).astype(">f4"))
     paths["none.safetensors"] = folder / "none.safetensors"
     save_file({}, paths["none.safetensors"])
+    paths["net.onnx"] = folder / "net.onnx"
+    _write_onnx(paths["net.onnx"])
+    paths["net.pt2"] = folder / "net.pt2"
+    _write_pt2(paths["net.pt2"])
     paths["notes.txt"] = folder / "notes.txt"
     paths["notes.txt"].write_bytes(b"text\n" * 30_000)
     paths["nothing"] = folder / "nothing"

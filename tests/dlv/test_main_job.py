@@ -19,7 +19,9 @@ from modelhub.dlv.checkout import checkout
 from modelhub.dlv.commit import commit
 from modelhub.dlv.fsck import fsck
 from modelhub.dlv.gc import gc
+from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
+from modelhub.dlv.weights import weights
 from tests.killed import run_killed
 
 
@@ -94,6 +96,30 @@ def test_a_sharded_model_folder_comes_back(tmp_path: Path) -> None:
     originals = {p.relative_to(folder): sha256(p) for p in folder.rglob("*") if p.is_file()}
     out = tmp_path / "out"
     assert originals == {p.relative_to(out): sha256(p) for p in out.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.pt2"])
+def test_a_network_file_shares_its_weights(
+    tmp_path: Path, every_kind: dict[str, Path], name: str
+) -> None:
+    with Repo.init(tmp_path / "repo") as repo:
+        stage.add(repo, [every_kind[name]])
+        commit(repo, "net")
+        arrays = weights(repo, resolve(repo, "net").snapshot.tree)
+        save_file({key: value.copy() for key, value in arrays.items()}, tmp_path / "w.safetensors")
+        stage.add(repo, [tmp_path / "w.safetensors"])
+        same = commit(repo, "same")
+        assert (same.tensors_new, same.tensors_delta) == (0, 0)
+        assert same.tensors_known == len(arrays)
+        key = next(key for key in sorted(arrays) if arrays[key].ndim == 2)
+        close = {**arrays, key: arrays[key] * np.float32(1.0001)}
+        assert (arrays[key].shape, arrays[key].dtype) == ((8, 6), np.float32)
+        save_file(close, tmp_path / "w.safetensors")
+        stage.add(repo, [tmp_path / "w.safetensors"])
+        tuned = commit(repo, "tuned", bases=["net"])
+        assert tuned.tensors_known == len(arrays) - 1
+        checkout(repo, "net", tmp_path / "out")
+        assert sha256(tmp_path / "out" / name) == sha256(every_kind[name])
 
 
 def test_snapshots_are_deltas_and_each_comes_back(tmp_path: Path) -> None:
