@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelhub.net.clean_names import clean_names
 from modelhub.net.graph import Network
 from modelhub.optional import require
 
@@ -23,11 +24,15 @@ def build(network: Network, weights: Mapping[str, Any] | None = None) -> Any:
     Args:
         network: An executable network.
         weights: Tensors or arrays by name, copied; of tied ones any name will do. What the network
-            does not name is passed over. Without weights all tensors are on torch's meta device,
-            which has shapes and no values.
+            does not name is passed over. A name that no network may hold, such as those in ONNX
+            files, is made clean first (`modelhub.net.clean_names`). Without weights all tensors are
+            on torch's meta device, which has shapes and no values.
 
     Raises:
         BadInputError: the network is not executable, or a weight is missing or of another form.
         ModelHubError: kind `missing_extra`, torch is not installed.
     """
+    if weights is not None and any(tensor.name not in weights for tensor in network.tensors):
+        clean = clean_names(weights)
+        weights = {**{clean[name]: value for name, value in weights.items()}, **weights}
     return require("modelhub.net.interpreter", "torch").build(network, weights)
