@@ -19,6 +19,7 @@ from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, CorruptionError, ModelHubError, UsageError
 from modelhub.net import graph_json
 from modelhub.net import tree as net_tree
+from modelhub.net.clean_names import by_clean_name
 from modelhub.net.graph import Network, Tensor, TooLargeError
 from modelhub.pas.session import Session
 from modelhub.tensors.arrays import TensorSpec
@@ -126,6 +127,7 @@ def misfit(network: Network, specs: Specs) -> str:
     Of tied tensors one is enough; constants are no weights. What the network does not read may be
     there too.
     """
+    specs = by_clean_name(specs, (t.name for t in network.tensors if t.role != "constant"))
     groups: dict[str, list[Tensor]] = {}
     for tensor in network.tensors:
         if tensor.role != "constant":

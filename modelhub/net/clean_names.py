@@ -11,11 +11,14 @@ order of the texts they came from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from modelhub.net.arguments import NAME_LENGTH_MAX
 
-__all__ = ["clean", "clean_names"]
+__all__ = ["by_clean_name", "clean", "clean_names"]
+
+_T = TypeVar("_T")
 
 _OTHER = re.compile(r"[^A-Za-z0-9_.-]")
 # fmt: off
@@ -76,3 +79,16 @@ def clean_names(texts: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
         used.add(name)
         found[text] = name
     return found
+
+
+def by_clean_name(values: Mapping[str, _T], wanted: Iterable[str]) -> Mapping[str, _T]:
+    """Return values by their own names and, where a wanted name is missing, by clean ones too.
+
+    Args:
+        values: What a weights file names as it likes: its tensors, or facts about them.
+        wanted: The names that a network uses.
+    """
+    if all(name in values for name in wanted):
+        return values
+    clean = clean_names(values)
+    return {**{clean[name]: value for name, value in values.items()}, **values}

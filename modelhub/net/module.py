@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelhub.net.clean_names import clean_names
+from modelhub.net.clean_names import by_clean_name
 from modelhub.net.graph import Network
 from modelhub.optional import require
 
@@ -32,7 +32,6 @@ def build(network: Network, weights: Mapping[str, Any] | None = None) -> Any:
         BadInputError: the network is not executable, or a weight is missing or of another form.
         ModelHubError: kind `missing_extra`, torch is not installed.
     """
-    if weights is not None and any(tensor.name not in weights for tensor in network.tensors):
-        clean = clean_names(weights)
-        weights = {**{clean[name]: value for name, value in weights.items()}, **weights}
+    if weights is not None:
+        weights = by_clean_name(weights, (t.name for t in network.tensors if t.role != "constant"))
     return require("modelhub.net.interpreter", "torch").build(network, weights)
