@@ -37,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tensors", metavar="PATTERN", help="only tensors whose name fits")
     parser.add_argument(
-        "--format", choices=("safetensors", "npz", "torch"), help="write the weights as this"
+        "--format",
+        choices=("safetensors", "npz", "torch", "onnx"),
+        help="write the weights as this; onnx is the network with its weights",
     )
     parser.add_argument("--force", action="store_true", help="replace files that differ")
 
@@ -72,6 +74,7 @@ def run(context: Context, values: argparse.Namespace) -> int:
             "bytes_read": result.bytes_read,
             "seconds": seconds,
             "lossy": lossy_document(result.lossy),
+            "notes": result.notes,
         }
     )
     if context.quiet:
@@ -97,6 +100,8 @@ def run(context: Context, values: argparse.Namespace) -> int:
         f"{human.size(result.bytes_read)} read, {human.duration(seconds)}",
         "dim",
     )
+    for note in result.notes:
+        output.say(f"note: {note}", "yellow")
     if result.lossy is not None:
         output.say(f"the values are lossy: {lossy_text(result.lossy)}", "yellow")
     return 0

@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from modelhub import ids
 from modelhub.dlv import export
+from modelhub.dlv.export import Exported
+from modelhub.dlv.export_network import export_onnx
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
@@ -42,7 +44,8 @@ class CheckedOut:
 class CheckoutResult:
     """What was written, in bytes, and the compressed bytes read from packs for it.
 
-    `lossy` is the label of a version whose values are not those that were committed.
+    `lossy` is the label of a version whose values are not those that were committed; `notes` says
+    what the format of a conversion changes.
     """
 
     rev: str
@@ -50,6 +53,7 @@ class CheckoutResult:
     bytes_written: int
     bytes_read: int
     lossy: LossyLabel | None
+    notes: tuple[str, ...] = ()
 
 
 def checkout(
@@ -70,7 +74,8 @@ def checkout(
         planes: Keep only the leading bytes of each value; low-order bytes are written as zero.
         precision: "bf16" writes float32 tensors as bfloat16, from their leading two bytes.
         tensors: Write only tensors whose name fits this pattern, as one file.
-        format: Write the weights as one "safetensors", "npz" or "torch" file.
+        format: Write the weights as one "safetensors", "npz" or "torch" file, or network and
+            weights as an "onnx" file.
         force: Replace files that differ.
 
     Raises:
@@ -216,6 +221,15 @@ def _converted(
             where=str(path),
             hint="check out into another folder with -o DIR, or replace it with --force",
         )
+    if kind == "onnx":
+        if planes is not None or precision is not None or tensors is not None:
+            raise UsageError(
+                "the format onnx with planes, a precision or tensors",
+                expected="the whole network with exact weights",
+            )
+        _make_folder(out)
+        made, notes = export_onnx(repo, found.version, found.snapshot, path)
+        return _one_file(repo, found, path, made, notes)
     _make_folder(out)
     made = export.export(
         repo,
@@ -226,5 +240,12 @@ def _converted(
         tensors=tensors,
         as_bfloat16=precision == "bf16",
     )
+    return _one_file(repo, found, path, made, ())
+
+
+def _one_file(
+    repo: Repo, found: Resolved, path: Path, made: Exported, notes: tuple[str, ...]
+) -> CheckoutResult:
     file = CheckedOut(path.name, made.size, made.sha256.hex(), False)
-    return CheckoutResult(_rev(found), (file,), made.size, made.bytes_read, _label(repo, found))
+    label = _label(repo, found)
+    return CheckoutResult(_rev(found), (file,), made.size, made.bytes_read, label, notes)

@@ -1,4 +1,7 @@
-"""Write a snapshot's tensors as one safetensors, npz or torch file, tensor by tensor."""
+"""Write a snapshot's tensors as one safetensors, npz or torch file, tensor by tensor.
+
+ONNX files, which hold the network too, are written by `modelhub.dlv.export_network`.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,14 @@ from modelhub.pas.tree import StoredTensor, Tree
 from modelhub.tensors.arrays import TensorSpec, to_bytes
 from modelhub.tensors.dtypes import by_name
 
-__all__ = ["Exported", "export", "file_name"]
+__all__ = ["Exported", "export", "file_name", "read_arrays"]
 
-_NAMES = {"safetensors": "model.safetensors", "npz": "model.npz", "torch": "model.pt"}
+_NAMES = {
+    "safetensors": "model.safetensors",
+    "npz": "model.npz",
+    "torch": "model.pt",
+    "onnx": "model.onnx",
+}
 
 # What numpy itself can name in an .npy header; the others would come back as raw void types.
 _NPZ_KINDS = "biufc"
@@ -154,6 +162,19 @@ def export(
             _write_torch(source, sink)
         out.commit()
     return Exported(sink.size, sink.sha.digest(), source.bytes_read)
+
+
+def read_arrays(repo: Repo, tree_id: bytes) -> tuple[dict[str, np.ndarray], int]:
+    """Return all tensors of a tree, exact, and the compressed bytes read from packs for them.
+
+    Raises:
+        NotFoundError: there are none.
+        BadInputError: a dtype has no arrays.
+    """
+    tree = trees.decode(repo.store.blob(tree_id))
+    source = _Tensors(repo, tree, None, None, as_bfloat16=False, unpacked=True)
+    arrays = dict(source)
+    return arrays, source.bytes_read
 
 
 def _write_safetensors(source: _Tensors, sink: _Hashed) -> None:
