@@ -30,7 +30,8 @@ Edge = tuple[str, str]
 # What a pair weighs. One pair more always beats better agreement of a single one, up to about 3
 # pairs for 1; a name alone never pulls two nodes together that differ in all else.
 _PAIR = 8
-_OP, _ATTRIBUTES, _SHAPES, _NAME, _BEFORE, _AFTER = 2, 3, 4, 4, 1, 1
+# In the order of `_encode`: op, attributes, shapes, name, kinds before, kinds after.
+_WEIGHTS = tuple(map(np.int8, (2, 3, 4, 4, 1, 1)))
 # Cells of a table that is kept whole (4 bytes each); larger ones are split.
 _CELLS_MAX = 4_000_000
 # Kinds that hold many different operations: of these only nodes of the same op pair.
@@ -154,9 +155,7 @@ class _Side:
 
 
 def _attributes(node: Node) -> dict[str, Any]:
-    return {
-        name: _plain(argument_to_json(argument)) for name, argument in node.attributes.items()
-    }
+    return {name: _plain(argument_to_json(argument)) for name, argument in node.attributes.items()}
 
 
 def _plain(value: Argument | Any) -> Any:
@@ -166,7 +165,7 @@ def _plain(value: Argument | Any) -> Any:
     return value
 
 
-def _encode(a: _Side, b: _Side) -> tuple[list[Ints], list[Ints]]:
+def _encode(a: _Side, b: _Side) -> tuple[_Codes, _Codes]:
     """Return for both sides the same numbers for the same kinds, ops, attributes and so on."""
     lists: list[Callable[[_Side], Iterable[Hashable]]] = [
         lambda side: [side.group(place) for place in range(len(side.nodes))],
@@ -177,29 +176,42 @@ def _encode(a: _Side, b: _Side) -> tuple[list[Ints], list[Ints]]:
         lambda side: side.before,
         lambda side: side.after,
     ]
-    left, right = [], []
+    left: list[Ints] = []
+    right: list[Ints] = []
     for texts in lists:
         numbers: dict[Hashable, int] = {}
         for side, codes in ((a, left), (b, right)):
             found = [numbers.setdefault(text, len(numbers)) for text in texts(side)]
             codes.append(np.array(found, np.int32))
-    return left, right
+    return _Codes(left), _Codes(right)
 
 
-def _weights(left: Sequence[Ints], i: int, right: Sequence[Ints], begin: int, end: int) -> Ints:
-    """Return what node i of the left weighs with nodes of the right; 0 where they cannot pair."""
-    parts = (_OP, _ATTRIBUTES, _SHAPES, _NAME, _BEFORE, _AFTER)
-    total = np.full(end - begin, _PAIR, np.int32)
-    for weight, mine, its in zip(parts, left[1:], right[1:], strict=True):
-        total += (its[begin:end] == mine[i]) * np.int32(weight)
-    total *= right[0][begin:end] == left[0][i]
-    return total
+class _Codes:
+    """The numbers of one side, forwards or backwards, and where each group of nodes stands."""
+
+    def __init__(self, codes: Sequence[Ints]) -> None:
+        self.codes = codes
+        order = np.argsort(codes[0], kind="stable")
+        groups, begins = np.unique(codes[0][order], return_index=True)
+        places = np.split(order, begins[1:]) if len(groups) else []
+        # Of each group the places and, side by side in memory, the other numbers there.
+        self.groups = {
+            int(group): (there, [code[there] for code in codes[1:]])
+            for group, there in zip(groups, places, strict=True)
+        }
+
+    def __len__(self) -> int:
+        return len(self.codes[0])
+
+    def backwards(self) -> _Codes:
+        """Return the numbers in the other order."""
+        return _Codes([code[::-1] for code in self.codes])
 
 
-def _common(left: list[Ints], right: list[Ints]) -> list[tuple[int, int]]:
+def _common(left: _Codes, right: _Codes) -> list[tuple[int, int]]:
     """Return the pairs of the heaviest common subsequence, by places."""
     pairs: list[tuple[int, int]] = []
-    low, high_a, high_b = 0, len(left[0]), len(right[0])
+    low, high_a, high_b = 0, len(left), len(right)
     # What agrees in everything at both ends is in a best alignment anyway.
     while low < min(high_a, high_b) and _agree(left, low, right, low):
         pairs.append((low, low))
@@ -207,6 +219,7 @@ def _common(left: list[Ints], right: list[Ints]) -> list[tuple[int, int]]:
     while min(high_a, high_b) > low and _agree(left, high_a - 1, right, high_b - 1):
         high_a, high_b = high_a - 1, high_b - 1
         pairs.append((high_a, high_b))
+    backwards = left.backwards(), right.backwards()
     stack = [(low, high_a, low, high_b)]
     while stack:
         a0, a1, b0, b1 = stack.pop()
@@ -217,31 +230,34 @@ def _common(left: list[Ints], right: list[Ints]) -> list[tuple[int, int]]:
             continue
         middle = (a0 + a1) // 2
         upper = _last_row(left, right, range(a0, middle), b0, b1)
-        backwards = [code[::-1] for code in left], [code[::-1] for code in right]
-        size_a, size_b = len(left[0]), len(right[0])
-        rows = range(size_a - a1, size_a - middle)
-        lower = _last_row(*backwards, rows, size_b - b1, size_b - b0)[::-1]
+        rows = range(len(left) - a1, len(left) - middle)
+        lower = _last_row(*backwards, rows, len(right) - b1, len(right) - b0)[::-1]
         split = b0 + int(np.argmax(upper + lower))
         stack += [(middle, a1, split, b1), (a0, middle, b0, split)]
     return pairs
 
 
-def _agree(left: Sequence[Ints], i: int, right: Sequence[Ints], j: int) -> bool:
-    return all(a[i] == b[j] for a, b in zip(left, right, strict=True))
+def _agree(left: _Codes, i: int, right: _Codes, j: int) -> bool:
+    return all(a[i] == b[j] for a, b in zip(left.codes, right.codes, strict=True))
 
 
-def _next_row(
-    above: Ints, left: Sequence[Ints], i: int, right: Sequence[Ints], b0: int, b1: int
-) -> Ints:
-    weights = _weights(left, i, right, b0, b1)
+def _next_row(above: Ints, left: _Codes, i: int, right: _Codes, b0: int, b1: int) -> Ints:
+    """Return the next row of the table: the best weights with one node of the left more."""
     row = above.copy()
-    np.maximum(row[1:], above[:-1] + weights, out=row[1:])
+    group = right.groups.get(int(left.codes[0][i]))
+    if group is None:
+        return row
+    places, codes = group
+    part = slice(*np.searchsorted(places, (b0, b1)))
+    spots = places[part] - b0
+    weights = np.full(len(spots), _PAIR, np.int8)
+    for weight, mine, its in zip(_WEIGHTS, left.codes[1:], codes, strict=True):
+        weights += (its[part] == mine[i]) * weight
+    row[spots + 1] = np.maximum(row[spots + 1], above[spots] + weights)
     return np.asarray(np.maximum.accumulate(row), np.int32)
 
 
-def _last_row(
-    left: Sequence[Ints], right: Sequence[Ints], rows: range, b0: int, b1: int
-) -> Ints:
+def _last_row(left: _Codes, right: _Codes, rows: range, b0: int, b1: int) -> Ints:
     row: Ints = np.zeros(b1 - b0 + 1, np.int32)
     for i in rows:
         row = _next_row(row, left, i, right, b0, b1)
@@ -249,7 +265,7 @@ def _last_row(
 
 
 def _table(
-    left: Sequence[Ints], right: Sequence[Ints], a0: int, a1: int, b0: int, b1: int
+    left: _Codes, right: _Codes, a0: int, a1: int, b0: int, b1: int
 ) -> list[tuple[int, int]]:
     table: Ints = np.zeros((a1 - a0 + 1, b1 - b0 + 1), np.int32)
     for row in range(a1 - a0):
@@ -298,7 +314,9 @@ def _replaced(a: _Side, b: _Side, match: Mapping[int, int]) -> dict[int, int]:
             continue
         there = places.get(tuple(names.get(name, "") for name in node.inputs), ())
         # A node with parameters and one without do different work.
-        alike = [j for j in there if bool(a.shapes[i]) == bool(b.shapes[j]) and _plainly(a, i, b, j)]
+        alike = [
+            j for j in there if bool(a.shapes[i]) == bool(b.shapes[j]) and _plainly(a, i, b, j)
+        ]
         if len(alike) == 1:
             wished.setdefault(alike[0], []).append(i)
     return {places[0]: j for j, places in wished.items() if len(places) == 1}
@@ -342,13 +360,12 @@ def _changes(a: _Side, b: _Side, i: int, j: int) -> tuple[tuple[str, Any, Any], 
         parts.append(("mode", left.mode or None, right.mode or None))
     elif left.kind == right.kind:
         parts.append(("op", base_a, base_b))
-    for name in dict.fromkeys((*a.attributes[i], *b.attributes[j])):
-        # Attributes that only one of two ops has say nothing beyond that the ops differ.
-        if base_a == base_b:
-            parts.append((name, a.attributes[i].get(name), b.attributes[j].get(name)))
-    shapes_a, shapes_b = dict(a.shapes[i]), dict(b.shapes[j])
-    for name in dict.fromkeys((*shapes_a, *shapes_b)):
-        parts.append((name, shapes_a.get(name), shapes_b.get(name)))
+    sides = [(dict(a.shapes[i]), dict(b.shapes[j]))]
+    # Attributes that only one of two ops has say nothing beyond that the ops differ.
+    if base_a == base_b:
+        sides.insert(0, (a.attributes[i], b.attributes[j]))
+    for mine, its in sides:
+        parts += ((name, mine.get(name), its.get(name)) for name in dict.fromkeys((*mine, *its)))
     return tuple(part for part in parts if part[1] != part[2])
 
 
@@ -359,9 +376,7 @@ def _inputs(left: Network, right: Network) -> tuple[tuple[str, str], ...]:
     return (*((name, name) for name in names), *zip(rest_a, rest_b, strict=False))
 
 
-def _edges_without(
-    network: Network, other: Network, names: Mapping[str, str]
-) -> tuple[Edge, ...]:
+def _edges_without(network: Network, other: Network, names: Mapping[str, str]) -> tuple[Edge, ...]:
     """Return the edges whose image under `names` the other network lacks."""
     there = set(other.edges)
     return tuple(

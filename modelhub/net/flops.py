@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modelhub.net.arguments import Argument, Ref, Weight
-from modelhub.net.graph import Network, Node
+from modelhub.net.graph import Network, Node, Value
 from modelhub.net.kinds import AUX
 from modelhub.net.ops import find
 from modelhub.net.sizes import SizeError, default_sizes, resolve
@@ -123,7 +123,9 @@ class _Shapes:
 
     def __init__(self, network: Network, sizes: Mapping[str, int]) -> None:
         self._sizes = sizes
-        self._values = {name: (value,) for name, value in network.inputs.items()}
+        self._values: dict[str, tuple[Value, ...]] = {
+            name: (value,) for name, value in network.inputs.items()
+        }
         self._values |= {node.name: node.values for node in network.nodes}
         self._tensors = {tensor.name: tensor.shape for tensor in network.tensors}
 
@@ -201,7 +203,7 @@ def _product(node: Node, shapes: _Shapes) -> int | None:
 
 
 def _einsum(node: Node, shapes: _Shapes) -> int | None:
-    """Count a sum of products of two tensors: every combination of the letters is a multiply-add."""
+    """Count a sum of products of two tensors: one multiply-add for each choice of letters."""
     equation, tensors = node.arguments["equation"], node.arguments["tensors"]
     if not isinstance(equation, str) or not isinstance(tensors, tuple) or len(tensors) != 2:
         return None
