@@ -1,71 +1,70 @@
-"""Render a page as one HTML file that needs nothing else: no script, no font, no request."""
+"""Render a page as one HTML file that needs nothing else: no font, no request, no server.
+
+A page with a graph has a small script of its own (`page.js`); without it everything is there too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import itertools
+from collections.abc import Iterable, Iterator
 from html import escape
+from importlib import resources
 
-from modelhub.report import diagram
-from modelhub.report.page import Block, Charts, Diagram, Facts, Grid, Lines, Page
+from modelhub.report import diagram, graph_svg, plot_svg
+from modelhub.report.graph import Graph
+from modelhub.report.page import (
+    Block,
+    Charts,
+    Diagram,
+    Facts,
+    Folded,
+    Grid,
+    Lines,
+    Page,
+    Plots,
+    Strips,
+)
 from modelhub.report.sparkline import svg
 from modelhub.report.text import visible
 
 __all__ = ["render"]
 
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 2rem 0 .4rem; }
-p.subtitle, p.note, th, dt, tr.dim td { opacity: .65; }
-p.subtitle { margin-top: 0; }
-div.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; white-space: pre; }
-th { font-weight: 500; border-bottom: 1px solid #8886; }
-td.right, th.right { text-align: right; }
-td.strong { font-weight: 600; }
-td.flexible { white-space: pre-wrap; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; }
-dd { margin: 0; overflow-wrap: anywhere; }
-pre { white-space: pre-wrap; margin: 0; }
-svg.diagram text { font: 13px ui-monospace, monospace; fill: currentColor; }
-svg.diagram .dim { opacity: .65; }
-svg.diagram circle { fill: currentColor; }
-svg.diagram .line { fill: none; stroke: #8889; stroke-width: 1.5; }
-svg.diagram .arc { fill: none; stroke: #2a7de1; opacity: .6; }
-svg.diagram .arc:hover { opacity: 1; stroke: #e1622a; }
-svg.diagram .head, svg.diagram .second { fill: #2a7de1; }
-svg.diagram .first { fill: #8a8f98; }
-svg polyline { fill: none; stroke: #2a7de1; stroke-width: 1.5; }
-"""
-
 
 def render(page: Page) -> str:
     """Return the page as an HTML document; every text in it is escaped."""
-    body = "\n".join(part for block in page.blocks for part in _block(block))
+    number = itertools.count()
+    body = "\n".join(part for block in page.blocks for part in _block(block, number))
     title = _text(page.title)
     subtitle = f'<p class="subtitle">{_text(page.subtitle)}</p>\n' if page.subtitle else ""
+    drawn = any(isinstance(block, Graph) for block in page.blocks)
+    kind = ' class="drawn"' if drawn else ""
+    script = f"<script>{_asset('page.js')}</script>\n" if drawn else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{title}</h1>\n{subtitle}{body}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n"
+        f"<body{kind}>\n"
+        f"<h1>{title}</h1>\n{subtitle}{body}\n{script}</body>\n</html>\n"
     )
+
+
+def _asset(name: str) -> str:
+    return resources.files("modelhub.report").joinpath(name).read_text("utf-8")
 
 
 def _text(text: str) -> str:
     return escape(visible(text))
 
 
-def _block(block: Block) -> Iterable[str]:
-    content = list(_content(block))
-    if content and block.heading:
+def _block(block: Block, number: Iterator[int]) -> Iterable[str]:
+    content = list(_content(block, number))
+    if content and not isinstance(block, Folded) and block.heading:
         yield f"<h2>{_text(block.heading)}</h2>"
     yield from content
 
 
-def _content(block: Block) -> Iterable[str]:
+def _content(block: Block, number: Iterator[int]) -> Iterable[str]:
     match block:
         case Facts():
             rows = [(label, text) for label, text in block.rows if text]
@@ -88,6 +87,21 @@ def _content(block: Block) -> Iterable[str]:
                 yield f'<div class="wide">{diagram.svg(block)}</div>'
             if block.nodes and block.note:
                 yield f'<p class="note">{_text(block.note)}</p>'
+        case Graph():
+            if block.root.children:
+                yield graph_svg.draw(block, next(number))
+            if block.root.children and block.note:
+                yield f'<p class="note">{_text(block.note)}</p>'
+        case Plots():
+            if block.plots:
+                yield f'<div class="plots">{"".join(map(plot_svg.draw, block.plots))}</div>'
+        case Strips():
+            if block.strips:
+                yield _strips(block)
+        case Folded():
+            if block.block.rows:
+                summary = f"<summary>{_text(block.summary)}</summary>"
+                yield f"<details>{summary}{_grid(block.block)}</details>"
 
 
 def _grid(grid: Grid) -> str:
@@ -107,6 +121,22 @@ def _grid(grid: Grid) -> str:
         )
         rows.append(f'<tr class="dim">{cells}</tr>' if index in grid.dim else f"<tr>{cells}</tr>")
     return f'<div class="wide"><table><tr>{head}</tr>\n' + "\n".join(rows) + "</table></div>"
+
+
+def _strips(block: Strips) -> str:
+    figures = []
+    for index, strip in enumerate(block.strips):
+        pictures = "".join(
+            f'<img alt="{_text(caption)}" title="{_text(caption)}" '
+            f'src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}">'
+            for caption, data in strip.pictures
+        )
+        caption = f"{_text(strip.name)} <small>{_text(strip.facts)}</small>"
+        figures.append(
+            f'<figure data-strip="{index}"><figcaption>{caption}</figcaption>{pictures}</figure>'
+        )
+    note = f'<p class="note">{_text(block.note)}</p>' if block.note else ""
+    return f'{note}<div class="strips">{"".join(figures)}</div>'
 
 
 def _charts(block: Charts) -> str:

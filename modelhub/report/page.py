@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from modelhub.report.graph import Graph
+
 __all__ = [
     "Arc",
     "Block",
     "Chart",
     "Charts",
     "Column",
+    "Curve",
     "Diagram",
     "Facts",
+    "Folded",
     "Grid",
     "Lines",
     "Node",
     "Page",
+    "Plot",
+    "Plots",
+    "Strip",
+    "Strips",
 ]
 
 
@@ -111,7 +119,57 @@ class Diagram:
     note: str = ""
 
 
-Block = Facts | Grid | Lines | Charts | Diagram
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A metric series of one version: (step, value) points in order."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A metric with a curve for each version that has it, one over the other."""
+
+    name: str
+    curves: Sequence[Curve]
+
+
+@dataclass(frozen=True, slots=True)
+class Plots:
+    """Metrics with axes; drawn in HTML alone, where a terminal has `Charts`."""
+
+    plots: Sequence[Plot]
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Pictures of one tensor: (caption, PNG file) pairs, with a text of facts."""
+
+    name: str
+    facts: str
+    pictures: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """Pictures of tensors; drawn in HTML alone. Steps of a graph refer to them by number."""
+
+    strips: Sequence[Strip]
+    heading: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A block that HTML shows once it is unfolded; a terminal leaves it out."""
+
+    summary: str
+    block: Grid
+
+
+Block = Facts | Grid | Lines | Charts | Diagram | Graph | Plots | Strips | Folded
 
 
 @dataclass(frozen=True, slots=True)

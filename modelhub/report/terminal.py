@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.text import Text
 
 from modelhub.report.layout import GAP, fit
-from modelhub.report.page import Block, Charts, Column, Diagram, Facts, Grid, Lines, Page
+from modelhub.report.page import (
+    Block,
+    Charts,
+    Column,
+    Facts,
+    Grid,
+    Lines,
+    Page,
+)
 from modelhub.report.sparkline import sparkline
 from modelhub.report.text import cells, glyphs_for, shorten, visible
 
@@ -65,8 +73,8 @@ class Terminal:
             self.block(block)
 
     def block(self, block: Block) -> None:
-        """Print one block; a diagram is for HTML alone."""
-        if isinstance(block, Diagram):
+        """Print one block; drawings are for HTML alone."""
+        if not isinstance(block, Facts | Grid | Lines | Charts):
             return
         if block.heading:
             self._print([(visible(block.heading), "bold")])
@@ -165,5 +173,5 @@ def _is_empty(block: Block) -> bool:
             return not block.lines
         case Charts():
             return not block.charts
-        case Diagram():
+        case _:
             return True
