@@ -11,11 +11,11 @@ from modelhub.catalog.records import TensorRecord
 from modelhub.dlv.state import Repo
 from modelhub.errors import BadInputError, NotFoundError
 from modelhub.pas import tree as trees
-from modelhub.pas.retrieve import Planes, read_storage, view_of
+from modelhub.pas.retrieve import Planes, ReadArray, read_storage, view_of
 from modelhub.pas.tree import StoredStorage, StoredTensor
 from modelhub.tensors.dtypes import by_code
 
-__all__ = ["entries", "matching", "planes_for", "read_tensor", "weights"]
+__all__ = ["entries", "matching", "planes_for", "read_counted", "read_tensor", "weights"]
 
 
 def entries(repo: Repo, tree: bytes) -> Iterator[TensorRecord]:
@@ -56,6 +56,16 @@ def read_tensor(
         BadInputError: kind `bad_shape`, the rows are outside the tensor.
         CorruptionError: a checksum fails.
     """
+    return read_counted(repo, record, planes, rows).array
+
+
+def read_counted(
+    repo: Repo,
+    record: TensorRecord,
+    planes: int | None = None,
+    rows: tuple[int, int] | None = None,
+) -> ReadArray:
+    """Return what `read_tensor` does, with the compressed bytes read from packs for it."""
     if rows is not None:
         size = record.shape[0] if record.shape else -1
         if not 0 <= rows[0] <= rows[1] <= size:
@@ -67,13 +77,14 @@ def read_tensor(
             )
     if record.view is None:
         storage = StoredStorage(record.id, record.dtype, tuple(record.shape))
-        return read_storage(repo.store, storage, planes=planes, rows=rows).array
+        return read_storage(repo.store, storage, planes=planes, rows=rows)
     entry = repo.store.entry(record.id)
     flat = StoredStorage(record.id, by_code(entry.dtype_code).name, tuple(entry.shape))
     offset, strides = record.view
     tensor = StoredTensor(record.name, 0, record.dtype, tuple(record.shape), offset, strides)
-    array = view_of(read_storage(repo.store, flat, planes=planes).array, tensor)
-    return array if rows is None else array[rows[0] : rows[1]]
+    read = read_storage(repo.store, flat, planes=planes)
+    array = view_of(read.array, tensor)
+    return ReadArray(array if rows is None else array[rows[0] : rows[1]], read.bytes_read)
 
 
 def weights(

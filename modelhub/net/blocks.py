@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from modelhub.net.graph import Network, Node
+from modelhub.net.arguments import Ref
+from modelhub.net.graph import Network, Node, leaves
 from modelhub.net.kinds import AUX
 
-__all__ = ["Block", "Row", "blocks", "drawn_edges", "is_step", "rows"]
+__all__ = ["Block", "Row", "blocks", "drawn_edges", "drawn_outputs", "group", "is_step", "rows"]
 
 # Module paths may have 256 parts; what is deeper stays in the block above.
 _DEPTH_MAX = 64
@@ -64,7 +65,11 @@ def blocks(network: Network, *, aux: bool = True) -> Block:
     Args:
         aux: Also take nodes that only arrange values.
     """
-    nodes = [node for node in network.nodes if aux or is_step(node)]
+    return group([node for node in network.nodes if aux or is_step(node)])
+
+
+def group(nodes: Sequence[Node]) -> Block:
+    """Return the outermost block of some nodes, in their order."""
     paths = [tuple(node.module.split(".")[:_DEPTH_MAX]) if node.module else () for node in nodes]
     return Block("", "", tuple(_group(nodes, paths, 0, len(nodes), 0)))
 
@@ -187,6 +192,17 @@ def drawn_edges(network: Network) -> list[tuple[str, str]]:
 
     Sizes are not followed: that a mask is as long as a text is no step of the work.
     """
+    return _follow(network)[0]
+
+
+def drawn_outputs(network: Network) -> tuple[str, ...]:
+    """Return the inputs and steps that the outputs come from, each once."""
+    sources = _follow(network)[1]
+    found = (leaf.node for leaf in leaves(network.outputs) if isinstance(leaf, Ref))
+    return tuple(dict.fromkeys(source for name in found for source in sources[name]))
+
+
+def _follow(network: Network) -> tuple[list[tuple[str, str]], dict[str, tuple[str, ...]]]:
     sources: dict[str, tuple[str, ...]] = {name: (name,) for name in network.inputs}
     edges = []
     for node in network.nodes:
@@ -199,4 +215,4 @@ def drawn_edges(network: Network) -> list[tuple[str, str]]:
             sources[node.name] = ()
         else:
             sources[node.name] = kept
-    return edges
+    return edges, sources
