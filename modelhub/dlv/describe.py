@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from modelhub.catalog.records import AnnotationRecord, SnapshotRecord, TensorRecord, VersionRecord
+from modelhub.dlv.architecture import Architecture, architecture
 from modelhub.dlv.listing import Listed, Parent, listed, parent_of
 from modelhub.dlv.lossy import LossyFacts, facts_of
 from modelhub.dlv.networks import tree_of
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
+from modelhub.dlv.strips import TensorHeat, check_planes, tensor_heats
 from modelhub.dlv.usage import held_bytes
 from modelhub.net import summary
 from modelhub.pas import tree as trees
@@ -59,7 +61,8 @@ class Description:
 
     `snapshot` is the label that dtypes, tensors and files are those of, empty without weights.
     `held_bytes` are the stored bytes of all that the version needs, shared or not. Metadata and
-    series of a lossy copy are those of the exact version.
+    series of a lossy copy are those of the exact version. `network` is the tree of modules that
+    the names of the tensors tell, `architecture` what is known of the graph.
     """
 
     version: Listed
@@ -76,6 +79,8 @@ class Description:
     series: Mapping[str, list[tuple[float, float]]]
     annotations: tuple[AnnotationRecord, ...]
     lossy: LossyFacts | None
+    architecture: Architecture
+    heats: tuple[TensorHeat, ...] = ()
 
     @property
     def parents(self) -> tuple[Parent, ...]:
@@ -83,12 +88,27 @@ class Description:
         return self.version.parents
 
 
-def describe(repo: Repo, rev: str) -> Description:
+def describe(
+    repo: Repo,
+    rev: str,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    strips: bool = False,
+    planes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Description:
     """Return the facts of a version and of the snapshot that the revision names.
+
+    Args:
+        sizes: Numbers for free sizes of the network, in place of the default ones.
+        strips: Read the tensors and reduce them to tables of heat.
+        planes: For that, read only so many leading bytes of each value.
 
     Raises:
         NotFoundError: the revision does not exist.
+        UsageError: `planes` is not positive.
     """
+    check_planes(planes)
     found = resolve(repo, rev)
     version = found.version
     manifest = repo.manifest(version.id)
@@ -122,6 +142,8 @@ def describe(repo: Repo, rev: str) -> Description:
         series=dict(manifest.series),
         annotations=annotations,
         lossy=None if label is None else facts_of(label, source, tree),
+        architecture=architecture(repo, version, sizes),
+        heats=tuple(tensor_heats(repo, records, planes, progress)) if strips else (),
     )
 
 

@@ -7,26 +7,49 @@ not read; the others are read in blocks of rows, so that memory stays bounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from modelhub.catalog.records import TensorRecord
+from modelhub.dlv.architecture import Architecture, architecture
 from modelhub.dlv.compare import Change, Meter
+from modelhub.dlv.heat import Heat
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
-from modelhub.dlv.weights import entries, matching, read_tensor
+from modelhub.dlv.strips import STRIPS_MAX, check_planes, row_blocks
+from modelhub.dlv.weights import entries, matching, read_counted
 from modelhub.errors import NotFoundError, UsageError
+from modelhub.net.align import Alignment, align
 from modelhub.pas import tree as trees
 from modelhub.tensors.dtypes import by_name
 
-__all__ = ["Comparison", "Diff", "FileChange", "MetadataChange", "TensorChange", "Totals", "diff"]
+__all__ = [
+    "Comparison",
+    "Diff",
+    "FileChange",
+    "HeatPair",
+    "MetadataChange",
+    "TensorChange",
+    "Totals",
+    "Version",
+    "diff",
+]
 
 Scalar = str | int | float | bool
 Progress = Callable[[int, int], None]
+Cells = Sequence[Sequence[float]]
 
-# Bytes of one side read at once: many blocks of a pack, few enough to be held twice.
-_READ_BYTES = 16 << 20
+
+@dataclass(frozen=True, slots=True)
+class HeatPair:
+    """Tables of one tensor on both sides and of right - left: root mean squares of the cells."""
+
+    left: Cells
+    right: Cells
+    apart: Cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +57,8 @@ class TensorChange:
     """A tensor that both sides have, with its dtype and shape on each.
 
     `change` is None where the tensors are equal without looking, or cannot be measured because
-    their shapes differ.
+    their shapes differ. With `planes` it is that of the leading bytes alone; then tensors whose
+    ids differ are never `equal`, whatever those bytes say.
     """
 
     name: str
@@ -44,6 +68,8 @@ class TensorChange:
     right_shape: tuple[int, ...]
     equal: bool
     change: Change | None
+    planes: int | None = None
+    heat: HeatPair | None = None
 
     @property
     def reshaped(self) -> bool:
@@ -76,17 +102,36 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The tensors of both sides together; `change` covers those that were measured."""
+    """The tensors of both sides together; `change` covers those that were measured.
+
+    `agreeing` are those whose leading bytes are equal, though their ids are not; the others that
+    are not equal count as changed.
+    """
 
     equal: int
     changed: int
     unmeasured: int
     change: Change
+    agreeing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One side: its revision, what makes it lossy, its architecture, settings and metrics."""
+
+    rev: str
+    lossy: LossyLabel | None
+    architecture: Architecture
+    metadata: Mapping[str, Scalar]
+    series: Mapping[str, Sequence[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the right side differs from the left; a side that is a lossy copy has a label."""
+    """How the right side differs from the left; a side that is a lossy copy has a label.
+
+    `bytes_read` are the compressed bytes read from packs to measure the tensors of both sides.
+    """
 
     left: str
     right: str
@@ -98,35 +143,46 @@ class Comparison:
     metadata: tuple[MetadataChange, ...]
     files: tuple[FileChange, ...]
     totals: Totals
+    alignment: Alignment
+    bytes_read: int = 0
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs: tensors, metadata, files."""
-        parts = (self.added, self.removed, self.metadata, self.files)
+        """Whether nothing differs: network, tensors, metadata, files."""
+        parts = (self.added, self.removed, self.metadata, self.files, not self.alignment.same)
         return not any(parts) and all(tensor.equal for tensor in self.tensors)
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Comparisons of several versions with the first."""
+    """Comparisons of several versions with the first; `planes` None means exact.
+
+    `versions` are the first one and those of the comparisons, in order.
+    """
 
     comparisons: tuple[Comparison, ...]
+    versions: tuple[Version, ...]
+    planes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    rev: str
-    lossy: LossyLabel | None
+    version: Version
     tensors: Mapping[str, TensorRecord]
-    metadata: Mapping[str, Scalar]
     files: Mapping[str, tuple[int, bytes]]
 
 
 @dataclass(slots=True)
-class _Steps:
-    """Counts bytes compared for the progress bar."""
+class _Reading:
+    """How tensors are read, and how far that is: bytes compared, and bytes read for it."""
 
+    repo: Repo
+    values: bool
+    planes: int | None
+    strips: bool
     progress: Progress | None
+    strips_left: int = STRIPS_MAX
+    read: int = 0
     total: int = 0
     done: int = 0
 
@@ -141,6 +197,7 @@ class _Tally:
     equal: int = 0
     changed: int = 0
     unmeasured: int = 0
+    agreeing: int = 0
     meter: Meter = field(default_factory=Meter)
 
 
@@ -150,6 +207,9 @@ def diff(
     *,
     tensors: str | None = None,
     values: bool = True,
+    planes: int | None = None,
+    strips: bool = False,
+    sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Diff:
     """Compare each further revision with the first.
@@ -157,24 +217,31 @@ def diff(
     Args:
         tensors: Compare only tensors whose name fits this pattern.
         values: Read and measure tensors whose ids differ; else only say which ones do.
+        planes: Read only so many leading bytes of each value of them.
+        strips: Also keep tables of heat of the tensors that are measured.
+        sizes: Numbers for free sizes of the networks, in place of the default ones.
 
     Raises:
-        UsageError: fewer than two revisions.
+        UsageError: fewer than two revisions, or `planes` is not positive.
         NotFoundError: a revision does not exist, or no tensor fits the pattern.
     """
     if len(revs) < 2:
         raise UsageError(f"{len(revs)} revision", expected="two or more to compare")
-    sides = [_side(repo, resolve(repo, rev), tensors) for rev in revs]
+    check_planes(planes)
+    sides = [_side(repo, resolve(repo, rev), tensors, sizes) for rev in revs]
     if tensors is not None and not any(side.tensors for side in sides):
         raise NotFoundError(f"no tensor fits {tensors!r}", hint="run `modelhub desc REV`")
     left, others = sides[0], sides[1:]
-    steps = _Steps(progress)
+    reading = _Reading(repo, values, planes, strips, progress)
     if values:
-        steps.total = sum(_bytes_to_read(left, right) for right in others)
-    return Diff(tuple(_compare(repo, left, right, values, steps) for right in others))
+        reading.total = sum(_bytes_to_read(left, right) for right in others)
+    comparisons = tuple(_compare(left, right, reading) for right in others)
+    return Diff(comparisons, tuple(side.version for side in sides), planes)
 
 
-def _side(repo: Repo, found: Resolved, pattern: str | None) -> _Side:
+def _side(
+    repo: Repo, found: Resolved, pattern: str | None, sizes: Mapping[str, int] | None
+) -> _Side:
     version, snapshot = found.version, found.snapshot
     with repo.catalog.read() as txn:
         metadata = txn.metadata(version.id)
@@ -187,7 +254,14 @@ def _side(repo: Repo, found: Resolved, pattern: str | None) -> _Side:
         tree = trees.decode(repo.store.blob(snapshot.tree))
         files.update({file.path: (file.size, file.sha256) for file in tree.files})
     tensors = {record.name: record for record in records}
-    return _Side(format_rev(version) + label, label_of(metadata), tensors, metadata, files)
+    facts = Version(
+        rev=format_rev(version) + label,
+        lossy=label_of(metadata),
+        architecture=architecture(repo, version, sizes),
+        metadata=metadata,
+        series=dict(repo.manifest(version.id).series),
+    )
+    return _Side(facts, tensors, files)
 
 
 def _bytes_to_read(left: _Side, right: _Side) -> int:
@@ -207,67 +281,92 @@ def _measurable(a: TensorRecord, b: TensorRecord) -> bool:
     return not packed or a.dtype == b.dtype
 
 
-def _compare(repo: Repo, left: _Side, right: _Side, values: bool, steps: _Steps) -> Comparison:
+def _compare(left: _Side, right: _Side, reading: _Reading) -> Comparison:
     tally = _Tally()
+    before = reading.read
     both = [name for name in left.tensors if name in right.tensors]
     changes = tuple(
-        _tensor(repo, left.tensors[name], right.tensors[name], values, tally, steps)
-        for name in both
+        _tensor(left.tensors[name], right.tensors[name], tally, reading) for name in both
     )
+    a, b = left.version, right.version
     return Comparison(
-        left=left.rev,
-        right=right.rev,
-        left_lossy=left.lossy,
-        right_lossy=right.lossy,
+        left=a.rev,
+        right=b.rev,
+        left_lossy=a.lossy,
+        right_lossy=b.lossy,
         added=tuple(r for name, r in right.tensors.items() if name not in left.tensors),
         removed=tuple(r for name, r in left.tensors.items() if name not in right.tensors),
         tensors=changes,
-        metadata=tuple(_metadata(left.metadata, right.metadata)),
+        metadata=tuple(_metadata(a.metadata, b.metadata)),
         files=tuple(_files(left.files, right.files)),
-        totals=Totals(tally.equal, tally.changed, tally.unmeasured, tally.meter.change()),
+        totals=Totals(
+            tally.equal, tally.changed, tally.unmeasured, tally.meter.change(), tally.agreeing
+        ),
+        alignment=align(a.architecture.network, b.architecture.network),
+        bytes_read=reading.read - before,
     )
 
 
-def _tensor(
-    repo: Repo, a: TensorRecord, b: TensorRecord, values: bool, tally: _Tally, steps: _Steps
-) -> TensorChange:
+def _tensor(a: TensorRecord, b: TensorRecord, tally: _Tally, reading: _Reading) -> TensorChange:
     change: Change | None = None
-    equal = _same(a, b)
+    heat: HeatPair | None = None
+    planes = None
+    equal, agreeing = _same(a, b), False
     if equal:
         tally.meter.add_equal(math.prod(a.shape))
-    elif values and _measurable(a, b):
-        meter = _measure(repo, a, b, steps)
+    elif reading.values and _measurable(a, b):
+        planes = _kept(a, b, reading.planes)
+        meter, heat = _measure(a, b, reading)
         change = meter.change()
-        equal = change.changed == 0 and a.dtype == b.dtype
+        alike = change.changed == 0 and a.dtype == b.dtype
+        equal, agreeing = alike and planes is None, alike and planes is not None
         tally.meter.merge(meter)
     else:
         tally.unmeasured += 1
-    if equal:
-        tally.equal += 1
-    else:
-        tally.changed += 1
-    return TensorChange(a.name, a.dtype, b.dtype, tuple(a.shape), tuple(b.shape), equal, change)
+    tally.equal += equal
+    tally.agreeing += agreeing
+    tally.changed += not equal and not agreeing
+    shapes = tuple(a.shape), tuple(b.shape)
+    return TensorChange(a.name, a.dtype, b.dtype, *shapes, equal, change, planes, heat)
 
 
-def _measure(repo: Repo, a: TensorRecord, b: TensorRecord, steps: _Steps) -> Meter:
-    """Compare two tensors of equal shape in blocks of rows.
+def _kept(a: TensorRecord, b: TensorRecord, planes: int | None) -> int | None:
+    """Return how many leading bytes are compared, None if those are all bytes of both."""
+    width = max(by_name(a.dtype).width, by_name(b.dtype).width)
+    return planes if planes is not None and planes < width else None
 
-    A view is read whole at once: its rows may lie anywhere in its storage.
-    """
+
+def _measure(a: TensorRecord, b: TensorRecord, reading: _Reading) -> tuple[Meter, HeatPair | None]:
+    """Compare two tensors of equal shape in blocks of rows."""
     meter = Meter(bytewise=by_name(a.dtype).packed)
-    rows = a.shape[0] if a.shape else 0
-    whole = rows < 2 or meter.bytewise or a.view is not None or b.view is not None
-    if whole or max(a.nbytes, b.nbytes) <= _READ_BYTES:
-        meter.add(read_tensor(repo, a), read_tensor(repo, b))
-        steps.add(b.nbytes)
-        return meter
-    step = max(_READ_BYTES * rows // max(a.nbytes, b.nbytes), 1)
-    for begin in range(0, rows, step):
-        block = (begin, min(begin + step, rows))
-        right = read_tensor(repo, b, rows=block)
-        meter.add(read_tensor(repo, a, rows=block), right)
-        steps.add(right.nbytes)
-    return meter
+    shape: tuple[int, ...] = tuple(a.shape)
+    heats = None
+    if reading.strips and not meter.bytewise and math.prod(shape) and reading.strips_left:
+        heats = Heat(shape), Heat(shape), Heat(shape)
+        reading.strips_left -= 1
+    blocks: Iterable[tuple[int, int] | None] = (None,)
+    if not (meter.bytewise or a.view is not None):
+        blocks = row_blocks(b, max(a.nbytes, b.nbytes))
+    for block in blocks:
+        left = read_counted(reading.repo, a, reading.planes, block)
+        right = read_counted(reading.repo, b, reading.planes, block)
+        reading.read += left.bytes_read + right.bytes_read
+        meter.add(left.array, right.array)
+        reading.add(right.array.nbytes)
+        if heats is not None:
+            begin = block[0] if block else 0
+            heats[0].add(left.array, begin)
+            heats[1].add(right.array, begin)
+            heats[2].add(_apart(left.array, right.array), begin)
+    if heats is None:
+        return meter, None
+    return meter, HeatPair(*(heat.cells() for heat in heats))
+
+
+def _apart(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    wide = np.complex128 if "c" in (left.dtype.kind, right.dtype.kind) else np.float64
+    with np.errstate(all="ignore"):
+        return np.asarray(right.astype(wide) - left.astype(wide))
 
 
 def _metadata(left: Mapping[str, Scalar], right: Mapping[str, Scalar]) -> list[MetadataChange]:

@@ -26,17 +26,24 @@ class Heat:
     def __init__(self, shape: tuple[int, ...]) -> None:
         rows = shape[0] if len(shape) > 1 else 1
         columns = math.prod(shape[1:] if len(shape) > 1 else shape)
-        self._rows, self._columns = rows, columns
+        self._rows, self._columns, self._vector = rows, columns, len(shape) < 2
         height, width = min(rows, ROWS_MAX), min(columns, COLUMNS_MAX)
         self._sums = np.zeros((height, width))
         # Where each cell begins: the first column that falls into it.
         self._begins = -(-np.arange(width) * columns // max(width, 1))
 
     def add(self, block: Array, begin: int = 0) -> None:
-        """Take the rows from `begin` on (those of the first dimension; a vector whole)."""
+        """Take the rows from `begin` on: those of the first dimension, of a vector its values."""
         if not self._sums.size:
             return
         values = np.abs(block) if block.dtype.kind == "c" else block
+        if self._vector:
+            flat = values.reshape(-1).astype(np.float64)
+            width = self._sums.shape[1]
+            numbers = np.arange(begin, begin + flat.size) * width // self._columns
+            with np.errstate(all="ignore"):
+                self._sums[0] += np.bincount(numbers, flat * flat, minlength=width)
+            return
         matrix = values.reshape(-1, self._columns).astype(np.float64)
         with np.errstate(all="ignore"):
             # What is not finite spoils its cell, which is then told from the others.

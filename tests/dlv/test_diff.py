@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from modelhub.dlv import diff as diff_module
+from modelhub.dlv import strips
 from modelhub.dlv.diff import Comparison, diff
 from modelhub.dlv.state import Repo
 from modelhub.errors import NotFoundError, UsageError
@@ -93,7 +93,7 @@ def test_blocks_of_rows_add_up(repo: Repo, commit_arrays, monkeypatch: pytest.Mo
     commit_arrays("a", {"w": left})
     commit_arrays("a", {"w": right})
     whole = _one(repo, "a@1", "a@2").tensors[0].change
-    monkeypatch.setattr(diff_module, "_READ_BYTES", 1000)
+    monkeypatch.setattr(strips, "READ_BYTES", 1000)
     blocks = _one(repo, "a@1", "a@2").tensors[0].change
     assert whole is not None
     assert blocks is not None
