@@ -7,13 +7,33 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelhub.cli.draw_network import draw_one, too_large_to_draw
 from modelhub.cli.view_lossy import loss_facts, loss_grid, lossy_facts_document
+from modelhub.cli.view_network import (
+    network_document,
+    network_facts,
+    network_grid,
+    nodes_folded,
+)
+from modelhub.cli.view_strips import heat_strips
 from modelhub.cli.view_version import version_document
 from modelhub.dlv.describe import Description
 from modelhub.dlv.lossy import is_reserved
 from modelhub.net.summary import Line
 from modelhub.report import human
-from modelhub.report.page import Block, Chart, Charts, Column, Facts, Grid, Lines, Page
+from modelhub.report.page import (
+    Block,
+    Chart,
+    Charts,
+    Column,
+    Curve,
+    Facts,
+    Grid,
+    Lines,
+    Page,
+    Plot,
+    Plots,
+)
 from modelhub.report.text import natural_key, one_line
 
 __all__ = ["describe_document", "describe_page"]
@@ -46,6 +66,7 @@ def describe_document(found: Description) -> dict[str, Any]:
         ],
         "network": {
             "id": found.network_id or None,
+            **network_document(found.architecture),
             "modules": [
                 {
                     "depth": line.depth,
@@ -78,18 +99,24 @@ def describe_document(found: Description) -> dict[str, Any]:
     }
 
 
-def describe_page(found: Description, *, full: bool) -> Page:
-    """Return the page; unless `full`, long parts are cut with a note."""
+def describe_page(found: Description, *, full: bool, drawn: bool = False) -> Page:
+    """Return the page; unless `full`, long parts are cut with a note.
+
+    Args:
+        drawn: The page is for HTML: with the drawing of the network, plots and strips.
+    """
     version = found.version
     blocks: list[Block] = [
         _facts(found),
         Lines(version.message.splitlines() if "\n" in version.message else (), "message"),
         *_lossy(found, full),
-        _snapshots(found, full),
-        _network(found.network, full),
+        *_architecture(found, full, drawn),
         _tied(found.tied, full),
         _metadata(found.metadata, full),
         _series(found.series),
+        *_plots(found, drawn),
+        _snapshots(found, full),
+        *_strips(found, drawn),
         _files(found, full),
         _annotations(found, full),
     ]
@@ -126,6 +153,33 @@ def _facts(found: Description) -> Facts:
             ("", f"{human.size(version.stored_bytes)} added by its commit"),
         )
     )
+
+
+def _architecture(found: Description, full: bool, drawn: bool) -> list[Block]:
+    there = found.architecture
+    if not there.network.executable:
+        return [_network(found.network, full)]
+    blocks: list[Block] = [network_facts(there)]
+    if drawn:
+        graph = draw_one(there, {h.name: i for i, h in enumerate(found.heats)}, "network")
+        blocks.append(graph)
+        if not graph.root.children:
+            blocks.append(Lines((too_large_to_draw(there.network),), "network"))
+    # On a page the drawing shows the blocks, and a table of all nodes can be unfolded.
+    blocks.append(network_grid(there, full=full and not drawn))
+    return [*blocks, nodes_folded(there)] if drawn else blocks
+
+
+def _plots(found: Description, drawn: bool) -> list[Block]:
+    if not drawn:
+        return []
+    rev = found.version.rev
+    plots = [Plot(name, (Curve(rev, found.series[name]),)) for name in sorted(found.series)]
+    return [Plots([plot for plot in plots if len(plot.curves[0].points) > 1], "curves")]
+
+
+def _strips(found: Description, drawn: bool) -> list[Block]:
+    return [heat_strips(found.heats)] if drawn else []
 
 
 def _lossy(found: Description, full: bool) -> list[Block]:
@@ -178,6 +232,8 @@ def _network(lines: Sequence[Line], full: bool) -> Grid:
     kept, note = _cut(shown, _NETWORK_LINES, full)
     if not note and len(shown) < len(lines):
         note = "deeper levels left out: --full"
+    unknown = "known from the weights alone: how the layers are connected is not"
+    note = f"{note}; {unknown}" if note else unknown
     columns = (
         Column("module", strong=True),
         Column("shape"),

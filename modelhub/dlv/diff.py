@@ -341,7 +341,7 @@ def _measure(a: TensorRecord, b: TensorRecord, reading: _Reading) -> tuple[Meter
     meter = Meter(bytewise=by_name(a.dtype).packed)
     shape: tuple[int, ...] = tuple(a.shape)
     heats = None
-    if reading.strips and not meter.bytewise and math.prod(shape) and reading.strips_left:
+    if reading.strips and not meter.bytewise and a.nbytes > 0 and reading.strips_left > 0:
         heats = Heat(shape), Heat(shape), Heat(shape)
         reading.strips_left -= 1
     blocks: Iterable[tuple[int, int] | None] = (None,)
