@@ -36,7 +36,7 @@ from modelhub.report.page import (
 )
 from modelhub.report.text import natural_key, one_line
 
-__all__ = ["describe_document", "describe_page"]
+__all__ = ["SERIES_TITLES", "describe_document", "describe_page", "series_facts"]
 
 Scalar = str | int | float | bool
 
@@ -45,6 +45,8 @@ _NETWORK_LINES = 24
 _ROWS = 12
 
 _SHORT_ID = 16
+
+SERIES_TITLES = ("last", "min", "max", "points")
 
 
 def describe_document(found: Description) -> dict[str, Any]:
@@ -282,11 +284,15 @@ def _series(series: Mapping[str, list[tuple[float, float]]]) -> Charts:
     charts = []
     for name in sorted(series):
         values = [value for _, value in series[name]]
-        finite = [value for value in values if math.isfinite(value)]
-        low, high = (min(finite), max(finite)) if finite else (math.nan, math.nan)
-        facts = (human.number(values[-1]), human.number(low), human.number(high), str(len(values)))
-        charts.append(Chart(name, values, facts))
-    return Charts(charts, ("last", "min", "max", "points"), "metrics")
+        charts.append(Chart(name, values, series_facts(values)))
+    return Charts(charts, SERIES_TITLES, "metrics")
+
+
+def series_facts(values: Sequence[float]) -> tuple[str, ...]:
+    """Return the facts of a series of at least one value, under `SERIES_TITLES`."""
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (math.nan, math.nan)
+    return human.number(values[-1]), human.number(low), human.number(high), str(len(values))
 
 
 def _files(found: Description, full: bool) -> Grid:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from modelhub.catalog.records import TensorRecord
+from modelhub.cli.draw_network import draw_two
+from modelhub.cli.view_describe import SERIES_TITLES, series_facts
 from modelhub.cli.view_lossy import lossy_document, lossy_text
+from modelhub.cli.view_strips import change_strips
+from modelhub.cli.view_structure import structure_blocks, structure_document
 from modelhub.dlv.compare import Change
-from modelhub.dlv.diff import Comparison, Diff, FileChange, MetadataChange, TensorChange
+from modelhub.dlv.diff import Comparison, Diff, FileChange, TensorChange
 from modelhub.dlv.lossy import is_reserved
 from modelhub.report import human
-from modelhub.report.page import Block, Column, Facts, Grid, Page
+from modelhub.report.page import (
+    Block,
+    Chart,
+    Charts,
+    Column,
+    Curve,
+    Facts,
+    Grid,
+    Page,
+    Plot,
+    Plots,
+    Strips,
+)
 from modelhub.report.text import natural_key
 
 __all__ = ["diff_document", "diff_page"]
@@ -19,19 +36,42 @@ __all__ = ["diff_document", "diff_page"]
 # Rows that a page shows of each part unless all are asked for.
 _ROWS = 20
 
+_LEGEND = (
+    "+ added, − removed, ~ changed, = renamed. Layers that both have stand at the same place; "
+    "nodes that only arrange values are not drawn."
+)
+
 
 def diff_document(result: Diff) -> dict[str, Any]:
     """Return the comparisons for JSON."""
-    return {"comparisons": [_comparison_document(c) for c in result.comparisons]}
+    known = {v.rev: v.architecture.network.executable for v in result.versions}
+    return {
+        "planes": result.planes,
+        "versions": [
+            {
+                "rev": version.rev,
+                "parameters": version.architecture.costs.parameters,
+                "flops": version.architecture.costs.flops,
+                "sizes": version.architecture.costs.sizes,
+                "metadata": version.metadata,
+                "series": version.series,
+            }
+            for version in result.versions
+        ],
+        "comparisons": [
+            _comparison_document(c, known[c.left] and known[c.right]) for c in result.comparisons
+        ],
+    }
 
 
-def _comparison_document(found: Comparison) -> dict[str, Any]:
+def _comparison_document(found: Comparison, edges_known: bool) -> dict[str, Any]:
     return {
         "left": found.left,
         "right": found.right,
         "left_lossy": lossy_document(found.left_lossy),
         "right_lossy": lossy_document(found.right_lossy),
         "same": found.same,
+        "structure": structure_document(found.alignment, edges_known),
         "added": [_record_document(record) for record in found.added],
         "removed": [_record_document(record) for record in found.removed],
         "reshaped": [
@@ -53,6 +93,8 @@ def _comparison_document(found: Comparison) -> dict[str, Any]:
         "equal": found.totals.equal,
         "changed": found.totals.changed,
         "unmeasured": found.totals.unmeasured,
+        "equal_in_leading_bytes": found.totals.agreeing,
+        "bytes_read": found.bytes_read,
         "total": _change_document(found.totals.change),
     }
 
@@ -67,6 +109,7 @@ def _tensor_document(tensor: TensorChange) -> dict[str, Any]:
         "equal": tensor.equal,
         "dtype": tensor.right_dtype,
         "shape": tensor.right_shape,
+        "planes": tensor.planes,
     }
     if tensor.change is not None:
         document.update(_change_document(tensor.change))
@@ -86,14 +129,83 @@ def _change_document(change: Change) -> dict[str, Any]:
     }
 
 
-def diff_page(result: Diff, *, full: bool) -> Page:
-    """Return the page; unless `full`, long parts are cut with a note."""
-    blocks: list[Block] = []
+def diff_page(result: Diff, *, full: bool, drawn: bool = False) -> Page:
+    """Return the page: structure, then settings and metrics, then weights and files.
+
+    Args:
+        full: Leave nothing out; otherwise long parts are cut with a note.
+        drawn: The page is for HTML: with drawings of the networks, plots and strips.
+    """
     several = len(result.comparisons) > 1
+    blocks: list[Block] = list(structure_blocks(result, full=full and not drawn))
+    # Steps of the drawings refer to strips by their number on the page.
+    strips = [change_strips(c.tensors, c.left, c.right) for c in result.comparisons]
+    if drawn:
+        blocks += _drawings(result, strips)
+    blocks += [_settings(result, full), _metrics(result), *_plots(result, drawn)]
     for found in result.comparisons:
         blocks += _blocks(found, f"{found.left} -> {found.right}" if several else "", full)
+    if drawn:
+        blocks += strips
     rights = ", ".join(found.right for found in result.comparisons)
     return Page(f"{result.comparisons[0].left} -> {rights}", blocks)
+
+
+def _drawings(result: Diff, strips: Sequence[Strips]) -> list[Block]:
+    blocks: list[Block] = []
+    left = result.versions[0]
+    before = 0
+    for found, right, pictures in zip(result.comparisons, result.versions[1:], strips, strict=True):
+        numbers = {strip.name: before + i for i, strip in enumerate(pictures.strips)}
+        before += len(numbers)
+        titles = (left.rev, right.rev)
+        heading = "networks" if len(strips) == 1 else f"networks: {left.rev} and {right.rev}"
+        graph = draw_two(
+            left.architecture, right.architecture, found.alignment, numbers, titles, heading
+        )
+        blocks.append(replace(graph, note=_LEGEND))
+    return blocks
+
+
+def _settings(result: Diff, full: bool) -> Grid:
+    """Return the metadata that differs, one column per version."""
+    keys = dict.fromkeys(
+        change.key
+        for found in result.comparisons
+        for change in found.metadata
+        # What makes a side lossy is said with the weights.
+        if not is_reserved(change.key)
+    )
+    columns = (
+        Column("", strong=True),
+        *(Column(version.rev, flexible=not full) for version in result.versions),
+    )
+    rows = [
+        (key, *(_scalar(version.metadata.get(key)) for version in result.versions))
+        for key in sorted(keys, key=lambda key: ("." in key, natural_key(key)))
+    ]
+    return _grid(columns, rows, "metadata", full)
+
+
+def _metrics(result: Diff) -> Charts:
+    """Return the series of all versions, those of one metric one below the other."""
+    charts = []
+    for name in sorted({name for version in result.versions for name in version.series}):
+        for version in result.versions:
+            values = [value for _, value in version.series.get(name, ())]
+            if values:
+                charts.append(Chart(f"{name}  {version.rev}", values, series_facts(values)))
+    return Charts(charts, SERIES_TITLES, "metrics")
+
+
+def _plots(result: Diff, drawn: bool) -> list[Block]:
+    if not drawn:
+        return []
+    plots = []
+    for name in sorted({name for version in result.versions for name in version.series}):
+        curves = [Curve(v.rev, v.series[name]) for v in result.versions if v.series.get(name)]
+        plots.append(Plot(name, curves))
+    return [Plots(plots, "curves")]
 
 
 def _blocks(found: Comparison, heading: str, full: bool) -> list[Block]:
@@ -101,15 +213,12 @@ def _blocks(found: Comparison, heading: str, full: bool) -> list[Block]:
     retyped = [t for t in found.tensors if t.retyped and not t.reshaped]
     shapes = [(t.name, _shape(t.left_shape), _shape(t.right_shape)) for t in reshaped]
     dtypes = [(t.name, t.left_dtype, t.right_dtype) for t in retyped]
-    # What makes a side lossy is said at the top.
-    metadata = [_metadata_row(change) for change in found.metadata if not is_reserved(change.key)]
     return [
         _summary(found, heading),
         _records("only in " + found.right, found.added, full),
         _records("only in " + found.left, found.removed, full),
         _pairs("reshaped", shapes, full),
         _pairs("retyped", dtypes, full),
-        _pairs("metadata", metadata, full),
         _files(found.files, full),
         _changes(found, full),
     ]
@@ -123,6 +232,7 @@ def _summary(found: Comparison, heading: str) -> Facts:
         for count, word in (
             (totals.equal, "equal"),
             (totals.changed, "changed"),
+            (totals.agreeing, "equal in their leading bytes"),
             (len(found.added), "added"),
             (len(found.removed), "removed"),
         )
@@ -148,7 +258,17 @@ def _summary(found: Comparison, heading: str) -> Facts:
     ]
     rows = [("" if index else "lossy", text) for index, text in enumerate(lossy)]
     rows += [("tensors", tensors), ("values", share), ("distance", distance)]
+    planes = next((t.planes for t in found.tensors if t.planes is not None), None)
+    if planes is not None:
+        rows.append(("read", _read(found, planes)))
     return Facts(rows, heading)
+
+
+def _read(found: Comparison, planes: int) -> str:
+    return (
+        f"the leading {human.plural(planes, 'byte')} of each value alone: "
+        f"{human.size(found.bytes_read)} read; all figures of values are of those bytes"
+    )
 
 
 def _records(heading: str, records: Sequence[TensorRecord], full: bool) -> Grid:
@@ -239,12 +359,10 @@ def _distance(tensor: TensorChange) -> float:
     return change.relative_l2
 
 
-def _metadata_row(change: MetadataChange) -> tuple[str, str, str]:
-    left, right = (
-        "-" if side is None else (repr(side) if isinstance(side, float) else str(side))
-        for side in (change.left, change.right)
-    )
-    return change.key, left, right
+def _scalar(value: str | float | bool | None) -> str:
+    if value is None:
+        return "-"
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _shape(shape: tuple[int, ...]) -> str:
