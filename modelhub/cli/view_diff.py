@@ -24,6 +24,7 @@ from modelhub.report.page import (
     Curve,
     Facts,
     Grid,
+    Lines,
     Page,
     Plot,
     Plots,
@@ -137,11 +138,13 @@ def diff_page(result: Diff, *, full: bool, drawn: bool = False) -> Page:
         drawn: The page is for HTML: with drawings of the networks, plots and strips.
     """
     several = len(result.comparisons) > 1
-    blocks: list[Block] = list(structure_blocks(result, full=full and not drawn))
+    totals, *layers = structure_blocks(result, full=full) or [Lines(())]
+    blocks: list[Block] = [totals]
     # Steps of the drawings refer to strips by their number on the page.
     strips = [change_strips(c.tensors, c.left, c.right) for c in result.comparisons]
     if drawn:
         blocks += _drawings(result, strips)
+    blocks += layers
     blocks += [_settings(result, full), _metrics(result), *_plots(result, drawn)]
     for found in result.comparisons:
         blocks += _blocks(found, f"{found.left} -> {found.right}" if several else "", full)

@@ -127,8 +127,8 @@ def _layers(versions: Sequence[Version], alignments: Sequence[Alignment], full: 
         note, rows = f"and {len(rows) - _ROWS} more: --full", rows[:_ROWS]
     columns = (
         Column("", strong=True),
-        Column("layer", strong=True, flexible=not full),
-        *(Column(version.rev) for version in versions),
+        Column("layer", strong=True),
+        *(Column(version.rev, flexible=not full) for version in versions),
     )
     return Grid(columns, rows, "layers that differ", note)
 

@@ -30,8 +30,9 @@ Edge = tuple[str, str]
 # What a pair weighs. One pair more always beats better agreement of a single one, up to about 3
 # pairs for 1; a name alone never pulls two nodes together that differ in all else.
 _PAIR = 8
-# In the order of `_encode`: op, attributes, shapes, name, kinds before, kinds after.
-_WEIGHTS = tuple(map(np.int8, (2, 3, 4, 4, 1, 1)))
+# In the order of `_encode`: op, attributes, shapes of parameters and of values, name, kinds before,
+# kinds after. Shapes weigh more than names: in a deeper network the old names are on other layers.
+_WEIGHTS = tuple(map(np.int8, (2, 3, 4, 3, 3, 1, 1)))
 # Cells of a table that is kept whole (4 bytes each); larger ones are split.
 _CELLS_MAX = 4_000_000
 # Kinds that hold many different operations: of these only nodes of the same op pair.
@@ -158,6 +159,14 @@ def _attributes(node: Node) -> dict[str, Any]:
     return {name: _plain(argument_to_json(argument)) for name, argument in node.attributes.items()}
 
 
+def _forms(node: Node) -> Hashable:
+    """Return the shapes that a node gives; free sizes have other names in other networks."""
+    return tuple(
+        tuple(size if isinstance(size, int) else None for size in value.shape)
+        for value in node.values
+    )
+
+
 def _plain(value: Argument | Any) -> Any:
     # One number stands for a list of equal ones.
     if isinstance(value, list) and value and all(item == value[0] for item in value):
@@ -172,6 +181,7 @@ def _encode(a: _Side, b: _Side) -> tuple[_Codes, _Codes]:
         lambda side: [node.op for node in side.nodes],
         lambda side: [repr(sorted(found.items())) for found in side.attributes],
         lambda side: side.shapes,
+        lambda side: [_forms(node) for node in side.nodes],
         lambda side: [node.name for node in side.nodes],
         lambda side: side.before,
         lambda side: side.after,
@@ -360,13 +370,25 @@ def _changes(a: _Side, b: _Side, i: int, j: int) -> tuple[tuple[str, Any, Any], 
         parts.append(("mode", left.mode or None, right.mode or None))
     elif left.kind == right.kind:
         parts.append(("op", base_a, base_b))
-    sides = [(dict(a.shapes[i]), dict(b.shapes[j]))]
+    sides = [(_learned(a, i), _learned(b, j))]
+    if sides[0][0] == sides[0][1]:
+        sides = [(dict(a.shapes[i]), dict(b.shapes[j]))]
     # Attributes that only one of two ops has say nothing beyond that the ops differ.
     if base_a == base_b:
         sides.insert(0, (a.attributes[i], b.attributes[j]))
     for mine, its in sides:
         parts += ((name, mine.get(name), its.get(name)) for name in dict.fromkeys((*mine, *its)))
     return tuple(part for part in parts if part[1] != part[2])
+
+
+def _learned(side: _Side, place: int) -> dict[str, Any]:
+    """Return the shapes of parameters alone: buffers change with them, which says no more."""
+    names = {
+        name.rpartition(".")[2]
+        for name in side.nodes[place].parameters
+        if side.tensors[name].role in ("parameter", "frozen")
+    }
+    return {name: shape for name, shape in side.shapes[place] if name in names}
 
 
 def _inputs(left: Network, right: Network) -> tuple[tuple[str, str], ...]:
