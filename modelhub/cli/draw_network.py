@@ -23,6 +23,8 @@ __all__ = ["STEPS_MAX", "draw_one", "draw_two", "too_large_to_draw"]
 # A drawing of more would take minutes in a browser; then the tables have to do.
 STEPS_MAX = 6000
 _OUTPUT = ""
+# Begins the parts of module paths that only the right side has; no name begins so.
+_ONLY_RIGHT = "+"
 _FAMILIES = {
     "weights": "CONV CONV_TRANSPOSE FULL EMBED LSTM GRU RNN",
     "norm": "BN LN GN IN RMSNORM",
@@ -80,12 +82,15 @@ def draw_two(
     spots = [_Spot((name, partner.get(name))) for name in left.network.inputs]
     taken = set(partner.values())
     spots += [_Spot((None, name)) for name in right.network.inputs if name not in taken]
-    spots += _merged(sides, alignment)
+    modules = _modules(sides, alignment.matches)
+    spots += _merged(sides, alignment, modules)
     spots.append(_Spot((_OUTPUT, _OUTPUT)))
-    return _graph(sides, spots, strips, titles, heading)
+    return _graph(sides, spots, strips, titles, heading, modules)
 
 
-def _merged(sides: Sequence[_Side], alignment: Alignment) -> list[_Spot]:
+def _merged(
+    sides: Sequence[_Side], alignment: Alignment, modules: Mapping[str, str]
+) -> list[_Spot]:
     """Return the steps of both networks in an order that is topological for both."""
     # What only moved stands at two places.
     kept = {m.left: m for m in alignment.matches if not m.moved}
@@ -94,7 +99,6 @@ def _merged(sides: Sequence[_Side], alignment: Alignment) -> list[_Spot]:
         [n for n in side.found.network.nodes if _drawn(n, pairs.get(n.name), sides)]
         for side, pairs in zip(sides, (kept, back), strict=True)
     )
-    modules = _modules(sides, kept.values())
     moved = {m.left: m for m in alignment.matches if m.moved}
     moved_back = {m.right: m for m in moved.values()}
     spots: list[_Spot] = []
@@ -125,15 +129,21 @@ def _alone(node: Node, modules: Mapping[str, str], moved: Mapping[str, Match]) -
     for end in range(len(parts), 0, -1):
         there = modules.get(".".join(parts[:end]))
         if there is not None:
-            module = ".".join([part for part in (there, *parts[end:]) if part])
-            return _Spot((None, node.name), module, moved.get(node.name))
-    return _Spot((None, node.name), node.module, moved.get(node.name))
+            break
+    else:
+        there, end = "", 0
+    # A module of the left with the same path is another one.
+    rest = [_ONLY_RIGHT + part for part in parts[end:] if part]
+    module = ".".join([part for part in (there, *rest) if part])
+    return _Spot((None, node.name), module, moved.get(node.name))
 
 
 def _modules(sides: Sequence[_Side], matches: Iterable[Match]) -> dict[str, str]:
     """Return for modules of the right the module of the left that its first match is in."""
     found: dict[str, str] = {}
     for match in matches:
+        if match.moved:
+            continue
         left, right = sides[0].nodes[match.left].module, sides[1].nodes[match.right].module
         found.setdefault(right, left)
         a, b = left.split("."), right.split(".")
@@ -155,11 +165,12 @@ def _graph(
     strips: Strips,
     titles: tuple[str, ...],
     heading: str,
+    modules: Mapping[str, str] | None = None,
 ) -> Graph:
     empty = Graph(titles, Box(0, tuple(Face("") for _ in sides), ()), ())
     if len(spots) > STEPS_MAX or not all(side.found.network.executable for side in sides):
         return empty
-    builder = _Builder(sides, spots, strips)
+    builder = _Builder(sides, spots, strips, modules or {})
     # Blocks are made of nodes; these stand for the spots, by number.
     numbers = [Node(str(number), module=spot.module) for number, spot in enumerate(spots)]
     root = builder.box(group(numbers))
@@ -169,11 +180,24 @@ def _graph(
 class _Builder:
     """Makes steps, boxes and edges of spots."""
 
-    def __init__(self, sides: Sequence[_Side], spots: Sequence[_Spot], strips: Strips) -> None:
+    def __init__(
+        self,
+        sides: Sequence[_Side],
+        spots: Sequence[_Spot],
+        strips: Strips,
+        modules: Mapping[str, str],
+    ) -> None:
         self._sides = sides
         self._spots = spots
         self._strips = strips
         self._boxes = 0
+        # What a module of the left is called on the right.
+        self._right = {left: right for right, left in reversed(list(modules.items()))}
+
+    def _path(self, path: str, side: int) -> str:
+        """Return the path of a box as its side has it."""
+        found = self._right.get(path, path) if side else path
+        return found.replace(_ONLY_RIGHT, "")
 
     def box(self, block: Block) -> Box:
         """Return the box of a block."""
@@ -200,20 +224,22 @@ class _Builder:
             status = "removed" if side == 0 else "added"
         elif any(spot.match is None or spot.match.changes for spot in spots):
             status = "changed" if len(self._sides) > 1 else ""
+        path = self._path(block.path, side)
         size = f"{human.count(parameters)} params  {human.count(flops)} FLOPs"
         facts = (
-            block.path,
+            path,
             human.plural(len(names), "layer"),
             f"parameters  {parameters:,}",
             f"FLOPs  {human.count(flops)}",
         )
-        return Face(block.label, size, status, facts)
+        label = ".".join(path.split(".")[-len(block.label.split(".")) :])
+        return Face(label, size, status, facts)
 
     def _step(self, node: Node, path: str) -> Step:
         number = int(node.name)
         spot = self._spots[number]
         faces = tuple(
-            None if name is None else self._face(spot, side, name, path)
+            None if name is None else self._face(spot, side, name, self._path(path, side))
             for side, name in enumerate(spot.names)
         )
         strips: dict[int, None] = {}
@@ -238,10 +264,9 @@ class _Builder:
             status = "changed"
         elif not status and spot.match is not None and spot.match.renamed:
             status = "renamed"
-        own = node.module.rpartition(".")[0] if node.name == node.module else node.module
-        label = name[len(own) + 1 :] if own and name.startswith(f"{own}.") else name
-        if path and label == name and name.startswith(f"{path}."):
-            label = name[len(path) + 1 :]
+        label = name[len(path) + 1 :] if path and name.startswith(f"{path}.") else name
+        if path and name == path:
+            label = name.rpartition(".")[2]
         shape = shape_text(node.values[0].shape) if node.values else ""
         facts = _facts(node, side, spot)
         return Face(label, f"{kind_text(node)}  {shape}", status, facts, _FAMILY.get(node.kind, ""))

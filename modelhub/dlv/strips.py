@@ -65,12 +65,12 @@ def tensor_heats(
     planes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[TensorHeat]:
-    """Return the tables of the tensors that have numbers, in their order.
+    """Return the tables of the tensors that have numbers, in their order, single numbers left out.
 
     Raises:
         CorruptionError: a checksum fails.
     """
-    wanted = [r for r in records if r.nbytes and not by_name(r.dtype).packed]
+    wanted = [r for r in records if r.nbytes and r.shape and not by_name(r.dtype).packed]
     if len(wanted) > STRIPS_MAX:
         least = sorted((record.nbytes for record in wanted), reverse=True)[STRIPS_MAX - 1]
         wanted = [record for record in wanted if record.nbytes >= least][:STRIPS_MAX]

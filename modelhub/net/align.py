@@ -11,6 +11,7 @@ left over is paired then if it only moved, or if it stands in the same place of 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,8 @@ _PAIR = 8
 _WEIGHTS = tuple(map(np.int8, (2, 3, 4, 3, 3, 1, 1)))
 # Cells of a table that is kept whole (4 bytes each); larger ones are split.
 _CELLS_MAX = 4_000_000
+# Places that a run of nodes without a partner is moved by, at most: more than a block has.
+_SHIFT_MAX = 256
 # Kinds that hold many different operations: of these only nodes of the same op pair.
 _BY_OP = frozenset({AUX, "FUNC", "REDUCE", "OTHER"})
 
@@ -104,6 +107,10 @@ def align(left: Network, right: Network) -> Alignment:
     pairs = _common(*codes)
     a, b = sides
     match = dict(pairs)
+    _slide(a, b, match)
+    back = {j: i for i, j in match.items()}
+    _slide(b, a, back)
+    match = {i: j for j, i in back.items()}
     match |= _moved(a, b, match)
     match |= _replaced(a, b, match)
     ordered = sorted(match.items())
@@ -114,14 +121,14 @@ def align(left: Network, right: Network) -> Alignment:
     )
     inputs = _inputs(left, right)
     names = {m.left: m.right for m in matches} | dict(inputs)
-    back = {after: before for before, after in names.items()}
+    names_back = {after: before for before, after in names.items()}
     taken = set(match.values())
     return Alignment(
         matches=matches,
         removed=tuple(node.name for i, node in enumerate(a.nodes) if i not in match),
         added=tuple(node.name for j, node in enumerate(b.nodes) if j not in taken),
         edges_removed=_edges_without(left, right, names),
-        edges_added=_edges_without(right, left, back),
+        edges_added=_edges_without(right, left, names_back),
         inputs=inputs,
     )
 
@@ -148,6 +155,12 @@ class _Side:
     def _shapes(self, node: Node) -> tuple[tuple[str, tuple[int, ...]], ...]:
         found = (self.tensors[name] for name in node.parameters)
         return tuple((t.name.rpartition(".")[2], t.shape) for t in found)
+
+    def form(self, place: int) -> Hashable:
+        """Return all that two nodes have in common if one can stand for the other."""
+        node = self.nodes[place]
+        attributes = repr(sorted(self.attributes[place].items()))
+        return self.group(place), node.op, attributes, self.shapes[place], _forms(node)
 
     def group(self, place: int) -> Hashable:
         """Return what must be equal for a pair."""
@@ -292,6 +305,63 @@ def _table(
             i, j = i - 1, j - 1
             pairs.append((a0 + i, b0 + j))
     return pairs
+
+
+def _slide(side: _Side, other: _Side, match: dict[int, int]) -> None:
+    """Move runs of nodes without a partner so that they begin and end where modules do.
+
+    Of `A B A B A B` with a new `A B` in it any `A B` or `B A` could be the new one; people mean a
+    whole block. What stands behind such a run then changes places with what it begins with.
+    """
+    place, count = 0, len(side.nodes)
+    while place < count:
+        if place in match:
+            place += 1
+            continue
+        begin = place
+        while place < count and place not in match:
+            place += 1
+        shift = _best_shift(side, other, match, begin, place)
+        for step in range(shift):
+            match[begin + step] = match.pop(place + step)
+        for step in range(-shift):
+            match[place - 1 - step] = match.pop(begin - 1 - step)
+        place += max(shift, 0)
+
+
+def _best_shift(side: _Side, other: _Side, match: Mapping[int, int], begin: int, end: int) -> int:
+    best, least = 0, _cut_depth(side, begin, end)
+    for direction in (1, -1):
+        for step in range(1, _SHIFT_MAX + 1):
+            shift = step * direction
+            # The node that the run takes in, and the one that it gives free instead.
+            taken, freed = (
+                (end + shift - 1, begin + shift - 1)
+                if direction > 0
+                else (begin + shift, end + shift)
+            )
+            if taken not in match or side.form(taken) != side.form(freed):
+                break
+            # Nodes that kept their name are who they are.
+            if side.nodes[taken].name == other.nodes[match[taken]].name:
+                break
+            depth = _cut_depth(side, begin + shift, end + shift)
+            if depth < least:
+                best, least = shift, depth
+    return best
+
+
+def _cut_depth(side: _Side, begin: int, end: int) -> int:
+    """Return how many modules the two ends of a run cut through."""
+
+    def shared(place: int) -> int:
+        if not 0 < place < len(side.nodes):
+            return 0
+        above, below = (node.module.split(".") for node in side.nodes[place - 1 : place + 1])
+        same = zip(above, below, strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], same))
+
+    return shared(begin) + shared(end)
 
 
 def _moved(a: _Side, b: _Side, match: Mapping[int, int]) -> dict[int, int]:
