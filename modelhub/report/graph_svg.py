@@ -127,7 +127,8 @@ def _step(step: Step, face: Face, corner: str, width: float, height: float) -> I
 
 def _label(face: Face) -> str:
     sign = SIGNS.get(face.status, "")
-    return f'<tspan class="sign">{sign}</tspan> {_text(face.label)}' if sign else _text(face.label)
+    mark = f'<tspan class="sign {face.status}">{sign}</tspan> ' if sign else ""
+    return mark + _text(face.label)
 
 
 def _facts(face: Face) -> str:
