@@ -269,7 +269,13 @@ class _Builder:
             label = name.rpartition(".")[2]
         shape = shape_text(node.values[0].shape) if node.values else ""
         facts = _facts(node, side, spot)
-        return Face(label, f"{kind_text(node)}  {shape}", status, facts, _FAMILY.get(node.kind, ""))
+        return Face(
+            label,
+            f"{kind_text(node, side.found)}  {shape}",
+            status,
+            facts,
+            _FAMILY.get(node.kind, ""),
+        )
 
     def _alone(self, spot: _Spot, number: int) -> str:
         if len(spot.names) > 1 and None in spot.names:
@@ -295,7 +301,7 @@ class _Builder:
 def _facts(node: Node, side: _Side, spot: _Spot) -> tuple[str, ...]:
     cost = side.found.costs.nodes[node.name]
     lines = [node.name, f"kind  {node.kind}" + (f" ({node.op})" if node.op else "")]
-    lines += attribute_lines(node)
+    lines += attribute_lines(node, side.found)
     lines += [f"output  {value.dtype} {shape_text(value.shape)}" for value in node.values]
     lines += [f"{tensor}  {shape_text(side.shapes[tensor])}" for tensor in node.parameters]
     lines += [f"parameters  {cost.parameters:,}", f"FLOPs  {flops_text(cost.flops)}"]

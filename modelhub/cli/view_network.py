@@ -65,7 +65,8 @@ def _node(node: Node, found: Architecture) -> dict[str, Any]:
         "kind": node.kind,
         "op": node.op or None,
         "module": node.module,
-        "attributes": {k: argument_to_json(v) for k, v in node.attributes.items()},
+        "attributes": found.attributes[node.name],
+        "arguments": {k: argument_to_json(v) for k, v in node.attributes.items()},
         "inputs": node.inputs if found.network.executable else None,
         "tensors": node.parameters,
         "values": [{"dtype": v.dtype, "shape": v.shape} for v in node.values],
@@ -131,11 +132,13 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def kind_text(node: Node) -> str:
-    """Return the kind with its mode, or the op where the kind says little."""
-    if node.mode:
-        return f"{node.kind} {node.mode}"
-    return _op_word(node.op) if node.kind in ("OTHER", "AUX", "FUNC", "REDUCE") else node.kind
+def kind_text(node: Node, found: Architecture) -> str:
+    """Return the kind with mode and kernel, or the op where the kind says little."""
+    if node.kind in ("OTHER", "AUX", "FUNC", "REDUCE"):
+        return _op_word(node.op) or node.kind
+    kernel = found.attributes[node.name].get("kernel")
+    size = value_text(kernel) if isinstance(kernel, tuple) and kernel else ""
+    return " ".join(part for part in (node.kind, node.mode, size) if part)
 
 
 def flops_text(flops: int | None) -> str:
@@ -143,8 +146,11 @@ def flops_text(flops: int | None) -> str:
     return "?" if flops is None else human.count(flops)
 
 
-def attribute_lines(node: Node) -> list[str]:
-    """Return the arguments that are not at their default, such as `stride 2x2`."""
+def attribute_lines(node: Node, found: Architecture) -> list[str]:
+    """Return attributes such as `stride 2x2`; of an op without any, what is not at its default."""
+    known = found.attributes[node.name]
+    if known:
+        return [f"{name} {value_text(value)}" for name, value in known.items()]
     if not node.op:
         return []
     defaults = {p.name: p.default for p in find(node.op).parameters if not p.required}
@@ -199,6 +205,9 @@ def network_grid(found: Architecture, *, full: bool) -> Grid:
             shown = shown[:_ROWS]
         elif len(shown) < len(lines):
             note = "deeper blocks left out: --full"
+    if any(line.repeat > 1 for line in shown):
+        alike = "of equal blocks one is shown, its counts are those of all"
+        note = f"{alike}; {note}" if note else alike
     columns = (
         Column("layer", strong=True, flexible=not full),
         Column("kind", priority=1),
@@ -217,7 +226,7 @@ def _cells(line: Row, found: Architecture) -> tuple[str, ...]:
     parameters = _own_parameters(line.nodes, found.network)
     flops = sum(cost.flops or 0 for cost in costs)
     last = line.node or line.nodes[-1]
-    kind = kind_text(line.node) if line.node else ""
+    kind = kind_text(line.node, found) if line.node else ""
     output = shape_text(last.values[0].shape) if line.node and last.values else ""
     unknown = bool(costs) and all(cost.flops is None for cost in costs)
     return (
@@ -257,9 +266,9 @@ def nodes_folded(found: Architecture) -> Folded:
         cells.append(
             (
                 node.name,
-                kind_text(node),
+                kind_text(node, found),
                 ", ".join(node.inputs),
-                ", ".join(attribute_lines(node)),
+                ", ".join(attribute_lines(node, found)),
                 ", ".join(shape_text(value.shape) for value in node.values),
                 ", ".join(f"{name} {shape_text(shapes[name])}" for name in node.parameters),
                 human.count(cost.parameters) if cost.parameters else "",

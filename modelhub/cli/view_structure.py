@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modelhub.cli.view_network import flops_text, kind_text, shape_text, value_text
+from modelhub.dlv.architecture import Architecture
 from modelhub.dlv.diff import Diff, Version
 from modelhub.net.align import Alignment, Match
 from modelhub.net.blocks import Block, blocks, is_step
@@ -106,7 +107,8 @@ def _layers(versions: Sequence[Version], alignments: Sequence[Alignment], full: 
 
     A block that is new, or gone, as a whole is one row.
     """
-    first = versions[0].architecture.network
+    there = versions[0].architecture
+    first = there.network
     matches = [{match.left: match for match in alignment.matches} for alignment in alignments]
     rows: list[tuple[str, ...]] = []
     for name, nodes in _units(first, [set(alignment.removed) for alignment in alignments]):
@@ -114,13 +116,16 @@ def _layers(versions: Sequence[Version], alignments: Sequence[Alignment], full: 
         if any(cells) and (full or any(map(is_step, nodes))):
             signs = "".join(dict.fromkeys(cell[0] for cell in cells if cell))
             shown = [cell[2:] if cell else "equal" for cell in cells]
-            rows.append((signs, name, _what(nodes), *shown))
+            rows.append((signs, name, _what(nodes, there), *shown))
     for index, (version, alignment) in enumerate(zip(versions[1:], alignments, strict=True)):
-        network = version.architecture.network
+        there = version.architecture
+        network = there.network
         added = set(alignment.added)
         for name, nodes in _units(network, [added]):
             if nodes[0].name in added and (full or any(map(is_step, nodes))):
-                cells = ["" if at != index else _what(nodes) for at in range(len(alignments))]
+                cells = [
+                    "" if at != index else _what(nodes, there) for at in range(len(alignments))
+                ]
                 rows.append(("+", name, "", *cells))
     note = ""
     if not full and len(rows) > _ROWS:
@@ -154,12 +159,12 @@ def _units(network: Network, alone: Sequence[set[str]]) -> Iterator[tuple[str, l
     yield from walk(blocks(network))
 
 
-def _what(nodes: Sequence[Node]) -> str:
+def _what(nodes: Sequence[Node], found: Architecture) -> str:
     if len(nodes) > 1:
         return human.plural(sum(map(is_step, nodes)), "layer")
     node = nodes[0]
     shape = shape_text(node.values[0].shape) if node.values else ""
-    return f"{kind_text(node)} {shape}".rstrip()
+    return f"{kind_text(node, found)} {shape}".rstrip()
 
 
 def _left_cell(nodes: Sequence[Node], matches: Mapping[str, Match]) -> str:

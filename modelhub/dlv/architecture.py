@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from modelhub.catalog.records import VersionRecord
 from modelhub.dlv.networks import network_of
@@ -12,6 +13,7 @@ from modelhub.dlv.state import Repo
 from modelhub.errors import UsageError
 from modelhub.net.flops import Costs, costs
 from modelhub.net.graph import Network
+from modelhub.net.layers import attributes_of
 from modelhub.net.sizes import free_sizes
 
 __all__ = ["Architecture", "architecture", "parse_sizes"]
@@ -21,10 +23,14 @@ _SIZE = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})=([0-9]{1,9})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network and its costs; without edges it was made from the weights alone."""
+    """A network and its costs; without edges it was made from the weights alone.
+
+    `attributes` has those of each node by the words that queries use (`kernel`, `stride`, ...).
+    """
 
     network: Network
     costs: Costs
+    attributes: Mapping[str, Mapping[str, Any]]
 
     @property
     def free(self) -> Mapping[str, str]:
@@ -59,4 +65,4 @@ def architecture(
         CorruptionError: the stored network is damaged.
     """
     network = network_of(repo, version)
-    return Architecture(network, costs(network, sizes))
+    return Architecture(network, costs(network, sizes), attributes_of(network))
