@@ -108,7 +108,7 @@ def flops_total(found: Architecture) -> str:
         return ""
     free = found.free
     sizes = ", ".join(
-        f"{free[name]} = {size}" for name, size in costs.sizes.items() if name in free
+        f"{name} = {size} ({free[name]})" for name, size in costs.sizes.items() if name in free
     )
     text = f"{human.count(costs.flops)} for one run"
     text += f" with {sizes}" if sizes else ""
