@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from tests.query.alexnets import EXAMPLE, Alex, alex, network_of
 
 import modelhub
+from tests.query.alexnets import EXAMPLE, Alex, alex, network_of
 
 QUERY_1 = """\
 select m1

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.query.alexnets import EXAMPLE, alex, network_of
 
 import modelhub
 from modelhub.dlv.state import Repo
 from modelhub.query.save import METADATA_QUERY, METADATA_SEED
+from tests.query.alexnets import EXAMPLE, alex, network_of
 
 POOLS = "conv1=max conv5=avg"
 HEAD = 'construct n from m where m.name = "a" mutate m["fc8"].replace = FULL("head", out=3)'
