@@ -20,16 +20,16 @@ def _one_thread() -> Any:
 
 
 @pytest.fixture(scope="module")
-def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, Any]]:
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zoo.Rebuilt]:
     return zoo.rebuild(HF_MODELS, tmp_path_factory.mktemp("networks"))
 
 
 @pytest.mark.parametrize("name", HF_MODELS)
 @pytest.mark.parametrize("what", ["outputs", "trained", "gradients", "state"])
-def test_bit_equal(rebuilt: dict[str, tuple[Any, Any]], name: str, what: str) -> None:
+def test_bit_equal(rebuilt: dict[str, zoo.Rebuilt], name: str, what: str) -> None:
     zoo.same(rebuilt[name], what)
 
 
 @pytest.mark.parametrize("name", HF_MODELS)
-def test_compiles_whole_and_keeps_names(name: str) -> None:
-    zoo.accepts_compile(HF_MODELS[name])
+def test_compiles_whole_and_keeps_names(rebuilt: dict[str, zoo.Rebuilt], name: str) -> None:
+    zoo.accepts_compile(rebuilt[name])

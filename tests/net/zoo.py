@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modelhub.net.from_torch import from_module
+from modelhub.net.graph import Network
 from modelhub.net.graph_json import from_json, to_json
 from modelhub.net.module import build
 from tests.net.models import Case
 from tests.net.rebuild import results
 
-__all__ = ["accepts_compile", "one_thread", "rebuild", "same"]
+__all__ = ["Rebuilt", "accepts_compile", "one_thread", "rebuild", "same"]
 
 ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A module with its network, and what each gave, the network in another process."""
+
+    module: Any
+    network: Network
+    weights: Any
+    inputs: Any
+    expected: Any
+    found: Any
 
 
 @contextmanager
@@ -33,9 +48,9 @@ def one_thread() -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-def rebuild(models: Mapping[str, Case], folder: Path) -> dict[str, tuple[Any, Any]]:
-    """Return what each module gave, and what its network gave in another process."""
-    expected = {}
+def rebuild(models: Mapping[str, Case], folder: Path) -> dict[str, Rebuilt]:
+    """Run and train each module here, and its network in another process."""
+    rebuilt = {}
     for name, case in models.items():
         torch.manual_seed(3)
         module = case.make()
@@ -44,9 +59,10 @@ def rebuild(models: Mapping[str, Case], folder: Path) -> dict[str, tuple[Any, An
         data = to_json(network)
         assert from_json(data) == network
         (folder / f"{name}.json").write_bytes(data)
-        given = {"weights": module.state_dict(), "inputs": inputs}
-        torch.save(given, folder / f"{name}.pt")
-        expected[name] = results(module, *inputs)
+        weights = copy.deepcopy(module.state_dict())
+        torch.save({"weights": weights, "inputs": inputs}, folder / f"{name}.pt")
+        expected = results(module, *inputs)
+        rebuilt[name] = Rebuilt(module, network, weights, inputs[0], expected, None)
     program = str(Path(__file__).with_name("rebuild.py"))
     subprocess.run(
         [sys.executable, program, str(folder)],
@@ -55,14 +71,14 @@ def rebuild(models: Mapping[str, Case], folder: Path) -> dict[str, tuple[Any, An
         cwd=folder,
     )
     return {
-        name: (found, torch.load(folder / f"{name}.out", weights_only=True))
-        for name, found in expected.items()
+        name: replace(made, found=torch.load(folder / f"{name}.out", weights_only=True))
+        for name, made in rebuilt.items()
     }
 
 
-def same(pair: tuple[Any, Any], what: str) -> None:
+def same(made: Rebuilt, what: str) -> None:
     """Compare one of the results: the same names, dtypes and bits."""
-    expected, found = (each[what] for each in pair)
+    expected, found = made.expected[what], made.found[what]
     if isinstance(expected, dict):
         assert list(found) == list(expected)
     flat = torch.utils._pytree.tree_leaves
@@ -73,14 +89,14 @@ def same(pair: tuple[Any, Any], what: str) -> None:
         assert torch.equal(left, right)
 
 
-def accepts_compile(case: Case) -> None:
+def accepts_compile(made: Rebuilt) -> None:
     """Compile the network's module whole, in both modes, and compare it with the model's.
 
     Names and ties of the state dict are looked at on the way.
     """
-    torch.manual_seed(1)
-    original, inputs = case.make(), case.inputs(2)
-    module = build(from_module(original, (inputs,)), original.state_dict())
+    original, inputs = made.module, made.inputs
+    original.load_state_dict(made.weights)
+    module = build(made.network, made.weights)
     assert list(module.state_dict()) == list(original.state_dict())
     assert _ties(module) == _ties(original)
     torch._dynamo.reset()
