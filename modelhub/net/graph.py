@@ -25,10 +25,12 @@ from modelhub.net.arguments import (
 )
 from modelhub.net.kinds import KINDS, kind_of, mode_of
 from modelhub.net.ops import check_arguments, find
+from modelhub.net.paths import Paths, count_all
 
 __all__ = [
     "CONSTANT_BYTES_MAX",
     "DIMENSIONS_MAX",
+    "MODULES_MAX",
     "NODES_MAX",
     "OUTPUT_DEPTH_MAX",
     "ROLES",
@@ -48,6 +50,7 @@ __all__ = [
 # A hundred-layer language model has about 4,000 nodes and 1,000 tensors.
 NODES_MAX = 20_000
 TENSORS_MAX = 50_000
+MODULES_MAX = 100_000
 DIMENSIONS_MAX = 64
 OUTPUT_DEPTH_MAX = 8
 # Of all constants together: position numbers and small masks. Larger ones belong in the weights.
@@ -222,12 +225,12 @@ def check(network: Network) -> None:
         except ValueError as error:
             raise ValueError(f"node {node.name[:80]!r}: {error}") from error
         known[node.name] = many
+    _check_modules(network)
     _check_outputs(network, known, tensors)
 
 
 def _check_tensors(tensors: tuple[Tensor, ...]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
-    modules: set[str] = set()
     constant_bytes = 0
     for tensor in tensors:
         name = check_name(tensor.name)
@@ -249,14 +252,25 @@ def _check_tensors(tensors: tuple[Tensor, ...]) -> dict[str, Tensor]:
         if len(tensor.data) != (size if tensor.role == "constant" else 0):
             raise ValueError(f"the tensor {name!r} has {len(tensor.data)} bytes of its own")
         found[name] = tensor
-        parts = name.split(".")
-        modules.update(".".join(parts[:end]) for end in range(1, len(parts)))
     if constant_bytes > CONSTANT_BYTES_MAX:
         raise ValueError(f"{constant_bytes} bytes of constants, at most {CONSTANT_BYTES_MAX}")
-    both = modules & found.keys()
-    if both:
-        raise ValueError(f"{min(both)!r} is both a tensor and a module")
     return found
+
+
+def _check_modules(network: Network) -> None:
+    """Check that no module is a tensor, and that there are not too many of them."""
+    tensors = Paths(tensor.name for tensor in network.tensors)
+    both = tensors.nested()
+    if both:
+        raise ValueError(f"{both[:80]!r} is both a tensor and a module")
+    modules = {node.module for node in network.nodes}
+    for module in modules:
+        if tensors.holder(module):
+            raise ValueError(f"the module {module[:80]!r} is, or is below, a tensor")
+    modules.update(tensor.name.rpartition(".")[0] for tensor in network.tensors)
+    count = count_all(modules)
+    if count > MODULES_MAX:
+        raise TooLargeError(f"{count} modules, at most {MODULES_MAX}")
 
 
 def _check_value(value: Value) -> None:
@@ -287,9 +301,6 @@ def _check_node(
     for name in (*node.parameters, *((node.counter,) if node.counter else ())):
         if name not in tensors:
             raise ValueError(f"there is no tensor {name[:80]!r}")
-    parts = node.module.split(".")
-    if any(".".join(parts[:end]) in tensors for end in range(1, len(parts) + 1)):
-        raise ValueError(f"{node.module!r} is, or is below, a tensor")
     if not executable:
         if node.op or node.arguments or node.counter or node.stated_kind not in KINDS:
             raise ValueError("a node without edges has a kind and nothing else")

@@ -37,6 +37,11 @@ _BUFFER_BYTES_MAX = 256 << 20
 _CHECKED_VALUES_MAX = 100_000_000
 # The side of example images where a model takes any.
 _IMAGE_SIZE = 64
+# Larger whole numbers are sizes of tensors, or (up to the second limit) lengths of texts; others
+# would make lists without end: a configuration may claim a billion layers or labels.
+_NUMBER_MAX = 1 << 20
+_LENGTH_MAX = 1 << 24
+_LENGTHS = ("position", "length", "context")
 # Choices of how to run or load, which would fetch kernels or change tensors.
 _IGNORED = ("attn_implementation", "_attn_implementation", "quantization_config", "auto_map")
 
@@ -78,6 +83,8 @@ def _quiet() -> Iterator[None]:
 
 def _load(config: Mapping[str, Any], tensors: Tensors) -> Network:
     class_ = _class(config["architectures"][0])
+    largest = max((size for _, shape in tensors.values() for size in shape), default=0)
+    _check_numbers(config, max(largest, _NUMBER_MAX))
     with torch.device("meta"), _watched(tensors):
         draft = _make(class_, config)
     rename = hf_names.choose(_shapes(draft), _ties(draft), tensors, class_.base_model_prefix)
@@ -100,6 +107,21 @@ def _class(name: Any) -> Any:
             hint="code that comes with a model is not run; commit with a module as network=",
         )
     return found
+
+
+def _check_numbers(config: Mapping[str, Any], most: int) -> None:
+    left: list[tuple[str, Any]] = list(config.items())
+    while left:
+        key, value = left.pop()
+        if isinstance(value, dict):
+            left += [(str(name), item) for name, item in value.items()]
+        elif isinstance(value, list):
+            left += [(key, item) for item in value]
+        limit = max(most, _LENGTH_MAX) if any(word in key for word in _LENGTHS) else most
+        if isinstance(value, int) and abs(value) > limit:
+            raise BadInputError(
+                f"{key[:80]} is {str(value)[:40]}", expected=f"a whole number up to {limit}"
+            )
 
 
 def _make(class_: Any, config: Mapping[str, Any]) -> Any:

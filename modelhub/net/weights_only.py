@@ -49,7 +49,7 @@ def from_weights(records: Iterable[tuple[str, str, Iterable[int]]]) -> Network:
         tensors.append(Tensor(name, dtype, shape, role))
     # A tensor that is also a module, or outside one, belongs to no layer.
     names = {tensor.name for tensor in tensors}
-    tensors = [t for t in tensors if not any(above in names for above in _above(t.name))]
+    tensors = _without_nested(tensors)
     kept = {tensor.name for tensor in tensors}
     nodes = []
     for module, shapes in modules.items():
@@ -60,9 +60,14 @@ def from_weights(records: Iterable[tuple[str, str, Iterable[int]]]) -> Network:
     return Network({}, tuple(nodes), tuple(tensors), executable=False)
 
 
-def _above(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]
+def _without_nested(tensors: list[Tensor]) -> list[Tensor]:
+    """Leave out tensors whose names are below that of another."""
+    kept: list[Tensor] = []
+    for tensor in sorted(tensors, key=lambda t: t.name.replace(".", "\0")):
+        if not kept or not tensor.name.startswith(f"{kept[-1].name}."):
+            kept.append(tensor)
+    names = {tensor.name for tensor in kept}
+    return [tensor for tensor in tensors if tensor.name in names]
 
 
 def _kind(module: str, shapes: dict[str, tuple[int, ...]]) -> str:

@@ -79,6 +79,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     for name, words in (
         ("modelhub", "-m modelhub"),
         ("make-model", str(HERE / "models.py")),
+        ("make-network", str(HERE / "networks.py")),
         ("keys", str(HERE / "keys.py")),
     ):
         tool = tools / name

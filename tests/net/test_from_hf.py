@@ -142,10 +142,13 @@ BERT = {
         ({"architectures": [["BertModel"]]}, "has no model class"),
         ({"architectures": ["GPT2Model"]}, "cannot make the model"),
         ({"hidden_size": 24}, "no weight has the shape"),
-        ({"num_hidden_layers": 10**9}, "more parameters than"),
+        ({"num_hidden_layers": 10**6}, "more parameters than"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000; expected"),
+        ({"num_labels": 10**9}, "num_labels is"),
+        ({"label2id": {"a": [10**9]}}, "a is 1000000000"),
         ({"num_hidden_layers": 3}, "there is no tensor encoder.layer.2"),
-        ({"vocab_size": 10**15}, "no weight has the shape"),
-        ({"max_position_embeddings": 10**12}, "no weight has the shape"),
+        ({"vocab_size": 10**6}, "no weight has the shape"),
+        ({"max_position_embeddings": 10**7}, "no weight has the shape"),
         ({"hidden_size": "x"}, "cannot make the model"),
         ({"hidden_act": "nothing"}, "cannot make the model"),
         ({"num_attention_heads": 0}, "cannot make the model"),
@@ -180,7 +183,7 @@ def test_tables_of_a_billion_positions_are_not_made() -> None:
     tensors = _tensors(model.state_dict())
     plain = {**config.to_dict(), "architectures": ["CodeGenForCausalLM"]}
     with pytest.raises(BadInputError, match="buffers take more than"):
-        from_hf.from_config({**plain, "n_positions": 10**9}, tensors)
+        from_hf.from_config({**plain, "n_positions": 10**7}, tensors)
 
 
 def test_what_transformers_says_stays_as_set() -> None:

@@ -125,6 +125,45 @@ data += b'"outputs":null,"tensors":[]}'
 data = b'{"executable":true,"format":2,"inputs":[["' + b"a." * (7 << 20) + b'x","bool",[]]],'
 data += b'"nodes":[],"outputs":null,"tensors":[]}'
 """,
+    "huge constant": """
+data = b'{"executable":true,"format":2,"inputs":[],"nodes":[],"outputs":null,"tensors":[{"data":"'
+data += b"AAAA" * (3 << 20) + b'","dtype":"uint8","name":"a","role":"constant","shape":['
+data += str(3 * (3 << 20)).encode() + b"]}]}"
+""",
+    "many constants": """
+row = b'{"data":"' + b"AAAA" * 100 + b'","dtype":"uint8","name":"a%d",'
+row += b'"role":"constant","shape":[300]}'
+data = b'{"executable":true,"format":2,"inputs":[],"nodes":[],"outputs":null,"tensors":['
+data += b",".join([row % number for number in range(30_000)]) + b"]}"
+""",
+    "many tensors": """
+row = b'{"dtype":"uint8","name":"a%d","role":"buffer","shape":[]}'
+data = b'{"executable":true,"format":2,"inputs":[],"nodes":[],"outputs":null,"tensors":['
+data += b",".join([row % number for number in range(200_000)]) + b"]}"
+""",
+    "a node that reads a million times": """
+data = b'{"executable":true,"format":2,"inputs":[["x","bool",[]]],"nodes":[{"args":{"tensors":['
+data += b",".join([b'{"n":"x"}'] * 900_000) + b']},"name":"n","op":"aten.cat.default",'
+data += b'"values":[["bool",[1]]]}],"outputs":null,"tensors":[]}'
+""",
+    "many dimensions": """
+data = b'{"executable":true,"format":2,"inputs":[["x","bool",[' + b"9," * (4 << 20)
+data += b'9]]],"nodes":[],"outputs":null,"tensors":[]}'
+""",
+    "deep names": """
+name = b".".join([b"a"] * 240)
+row = b'{"dtype":"uint8","name":"b%d.' + name + b'","role":"buffer","shape":[]}'
+data = b'{"executable":true,"format":2,"inputs":[],"nodes":[],"outputs":null,"tensors":['
+data += b",".join([row % number for number in range(28_000)]) + b"]}"
+""",
+    "long sizes": """
+data = b'{"executable":true,"format":2,"inputs":[["x","bool",["' + b"(" * (15 << 20)
+data += b'"]]],"nodes":[],"outputs":null,"tensors":[]}'
+""",
+    "deep outputs": """
+data = b'{"executable":true,"format":2,"inputs":[],"nodes":[],"outputs":' + b'{"list":[' * 300
+data += b"null" + b"]}" * 300 + b',"tensors":[]}'
+""",
     "many numbers": "data = b'[' + b'1,' * (7 << 20) + b'1]'",
 }
 
@@ -136,6 +175,7 @@ import resource
 from modelhub.errors import CorruptionError
 from modelhub.net.graph_json import from_json
 {HOSTILE[name]}
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     from_json(data)
