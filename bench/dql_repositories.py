@@ -88,9 +88,7 @@ def _networks(
         ]
         outline = dataclasses.replace(base, attributes=attributes)
         network = (number + (1 << 40)).to_bytes(32, "little")
-        record = dataclasses.replace(
-            _record(number, f"alexnet_{number:05}", 1), network=network
-        )
+        record = dataclasses.replace(_record(number, f"alexnet_{number:05}", 1), network=network)
 
         def write(
             txn: WriteTxn,

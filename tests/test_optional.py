@@ -31,3 +31,11 @@ def test_a_module_broken_inside_keeps_its_own_error(
         optional.require("broken_inside", "any")
     assert caught.value.name == "another_that_is_missing"
     assert "broken_inside" not in sys.modules
+
+
+def test_what_is_installed_is_told_without_importing_it() -> None:
+    assert optional.available("pytest")
+    assert not optional.available("no_such_module_here")
+    assert "this" not in sys.modules
+    assert optional.available("this")
+    assert "this" not in sys.modules

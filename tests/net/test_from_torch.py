@@ -181,3 +181,13 @@ def test_frozen_parameters_stay_frozen() -> None:
 def test_not_a_module() -> None:
     with pytest.raises(BadInputError, match=r"expected a torch\.nn\.Module"):
         from_module(len, (_example(),))
+
+
+def test_batch_norm_without_momentum_has_no_network() -> None:
+    with pytest.raises(BadInputError, match="BatchNorm1d"):
+        from_module(nn.BatchNorm1d(3, momentum=None), (_example(),))
+
+
+def test_nested_inputs_have_no_network() -> None:
+    with pytest.raises(BadInputError, match="the input hx is a tuple"):
+        from_module(nn.LSTM(3, 2), (_example(), (torch.zeros(1, 2), torch.zeros(1, 2))))

@@ -30,6 +30,6 @@ def test_bit_equal(rebuilt: dict[str, zoo.Rebuilt], name: str, what: str) -> Non
     zoo.same(rebuilt[name], what)
 
 
-@pytest.mark.parametrize("name", HF_MODELS)
+@pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "vit"])
 def test_compiles_whole_and_keeps_names(rebuilt: dict[str, zoo.Rebuilt], name: str) -> None:
     zoo.accepts_compile(rebuilt[name])

@@ -128,9 +128,7 @@ class Browser:
         self.point(selector)
         x, y = self.middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def key(self, name: str) -> None:
         for kind in ("keyDown", "keyUp"):
