@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from modelhub.errors import BadInputError
 from modelhub.net.graph import Network
 from modelhub.optional import require
 
@@ -39,7 +40,15 @@ def from_config(config: Mapping[str, Any], tensors: Tensors, where: str = "confi
             are not those of the weights.
         ModelHubError: kind `missing_extra`, torch or transformers is not installed.
     """
-    require("torch", "torch")
-    loading = require("modelhub.net.hf_loading", "hf")
+    try:
+        require("torch", "torch")
+        loading = require("modelhub.net.hf_loading", "hf")
+    except ImportError as error:
+        # It is there, but does not go with another package.
+        raise BadInputError(
+            f"torch or transformers cannot be loaded ({str(error)[:300]})",
+            where=where,
+            hint="reinstall them, or commit without a network",
+        ) from error
     network: Network = loading.load(config, tensors, where)
     return network

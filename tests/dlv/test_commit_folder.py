@@ -105,6 +105,18 @@ def test_without_transformers(repo: Repo, folder: Path, monkeypatch: pytest.Monk
     assert (found.network.how, found.network.note) == ("weights-only", "")
 
 
+def test_a_broken_transformers_is_no_obstacle(
+    repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> None:
+        raise ImportError("cannot import name 'x'")
+
+    monkeypatch.setattr(from_hf, "require", broken)
+    found = _commit(repo, folder)
+    assert found.network.how == "weights-only"
+    assert "cannot be loaded (cannot import name 'x')" in found.network.note
+
+
 def test_no_network_is_wanted(repo: Repo, folder: Path) -> None:
     assert _commit(repo, folder, network=False).network.how == "weights-only"
 
