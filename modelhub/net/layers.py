@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelhub.net.arguments import Argument, Ref, TrainOnly, Weight
+from modelhub.net.arguments import Argument, Ref, TrainOnly, Weight, walk
 from modelhub.net.graph import Network, Node, Tensor
 
 __all__ = ["attributes_of", "attributes_of_node", "layer_attributes"]
@@ -38,9 +38,19 @@ def attributes_of_node(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, A
     if not node.op:
         shapes = {name.rpartition(".")[2]: tensors[name].shape for name in node.parameters}
         tell = _OF_WEIGHTS.get(node.kind)
-        return tell(shapes) if tell else {}
+        try:
+            return tell(shapes) if tell else {}
+        except (KeyError, IndexError, ValueError):
+            # The kind that a stranger's network states need not fit its tensors.
+            return {}
     row = _OF_OPS.get(node.kind)
-    return row(node, tensors) if row else {}
+    found = row(node, tensors) if row else {}
+    # What is computed as the network runs is no attribute.
+    return {word: value for word, value in found.items() if _is_literal(value)}
+
+
+def _is_literal(value: Any) -> bool:
+    return value is not None and not any(isinstance(item, Ref | Weight) for item in walk(value))
 
 
 def _shape(tensors: Mapping[str, Tensor], argument: Argument) -> tuple[int, ...] | None:
@@ -65,7 +75,7 @@ def _conv(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     count = len(node.values[0].shape) - 2 if node.values else 0
     found: dict[str, Any] = {}
     shape = _shape(tensors, get("weight"))
-    if shape is not None and isinstance(groups, int):
+    if shape is not None and len(shape) > 2 and isinstance(groups, int):
         count = len(shape) - 2
         ends = (shape[0], shape[1] * groups)
         found = {
@@ -87,8 +97,8 @@ def _full(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     base = node.op.split(".")[1]
     if base == "addmm":
         shape = _shape(tensors, get("mat2"))
-        ends = shape and {"in": shape[0], "out": shape[1]}
-        return {**(ends or {}), "bias": True}
+        ends = {"in": shape[0], "out": shape[1]} if shape and len(shape) == 2 else {}
+        return {**ends, "bias": True}
     shape = _shape(tensors, get("weight"))
     found: dict[str, Any] = {"bias": get("bias") is not None}
     if shape:
@@ -102,7 +112,8 @@ def _pool(node: Node, _: Mapping[str, Tensor]) -> dict[str, Any]:
     count = next((int(digit) for digit in base if digit.isdigit()), 2)
     if base.startswith("adaptive"):
         out = _spread(get("output_size"), count, 1)
-        return {"mode": node.mode, "global": all(size == 1 for size in out)}
+        fixed = isinstance(out, tuple)
+        return {"mode": node.mode, "global": fixed and all(size == 1 for size in out)}
     kernel = _spread(get("kernel_size"), count, 1)
     stride = get("stride")
     found = {
@@ -141,7 +152,7 @@ def _recurrent(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     params = node.arguments.get("params")
     if isinstance(params, tuple) and len(params) >= 2:
         reads, passes = _shape(tensors, params[0]), _shape(tensors, params[1])
-        if reads and passes:
+        if reads and passes and len(reads) == len(passes) == 2:
             found |= {"in": reads[1], "out": passes[1]}
     return found
 
@@ -170,9 +181,7 @@ def _renamed(**words: str) -> Callable[[Node, Mapping[str, Tensor]], dict[str, A
     def tell(node: Node, _: Mapping[str, Tensor]) -> dict[str, Any]:
         attributes = node.attributes
         return {
-            word: attributes[argument]
-            for word, argument in words.items()
-            if argument in attributes and not isinstance(attributes[argument], Ref)
+            word: attributes[argument] for word, argument in words.items() if argument in attributes
         }
 
     return tell
@@ -235,5 +244,5 @@ _OF_WEIGHTS: dict[str, Callable[[_Shapes], dict[str, Any]]] = {
     "EMBED": lambda shapes: {"in": shapes["weight"][0], "out": shapes["weight"][1]},
     **dict.fromkeys(("BN", "LN", "RMSNORM"), _norm_weights),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent_weights),
-    "ATTN": lambda shapes: {"out": shapes["in_proj_weight"][-1]},
+    "ATTN": lambda shapes: {"out": shapes["in_proj_weight"][1]},
 }

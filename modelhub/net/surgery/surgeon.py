@@ -159,6 +159,7 @@ class Surgeon:
             SurgeryError: there is no such edge, or the reader cannot do without it.
         """
         joining.delete_edge(self._draft, self._shapes, node, reader)
+        self._shapes.refresh()
 
     def repeat(self, nodes: Sequence[str], times: int) -> None:
         """Have nodes that hang together `times` times, one behind the other.
@@ -199,6 +200,9 @@ class Surgeon:
             SurgeryError: there is no such node, the attribute cannot be changed, or not to this.
         """
         changing.change(self._draft, node, attribute, value)
+        if self._draft.grown:
+            # What follows is to be seen by what looks at the network next.
+            self._shapes.refresh()
 
     def freeze(self, nodes: Sequence[str], *, frozen: bool = True) -> None:
         """Keep the parameters of nodes, or of all if there are none, from being trained.
