@@ -7,10 +7,10 @@ what is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from modelhub.net.arguments import Argument, Ref, Weight, references, weights
+from modelhub.net.arguments import Argument, Ref, Weight
 from modelhub.net.graph import Group, Network, Node, Output, Tensor, Value, leaves
 from modelhub.net.ops import find
 from modelhub.net.surgery.edited import Fresh, SurgeryError
@@ -59,6 +59,8 @@ class Draft:
         fresh: How the values of the others are made.
         pending: Nodes that read something new or were changed themselves.
         notes: For a node that was changed, a clause for the message if shapes no longer fit.
+        broken: Of nodes whose shapes do not fit, the reason.
+        unsure: Nodes behind these, whose values are not known.
         grown: Nodes whose number of channels changed on purpose: what reads them follows.
     """
 
@@ -76,6 +78,8 @@ class Draft:
         self.fresh: dict[str, Fresh] = {}
         self.notes: dict[str, str] = {}
         self.grown: set[str] = set()
+        self.broken: dict[str, str] = {}
+        self.unsure: set[str] = set()
 
     def _load(self, network: Network) -> None:
         self.inputs: dict[str, Value] = dict(network.inputs)
@@ -85,6 +89,7 @@ class Draft:
         self.tensors: dict[str, Tensor] = {tensor.name: tensor for tensor in network.tensors}
         self._carriers: dict[str, bool] = dict.fromkeys(network.inputs, True)
         self._readers: dict[str, dict[str, None]] = {name: {} for name in network.inputs}
+        self._reads: dict[str, tuple[tuple[Ref, ...], tuple[str, ...]]] = {}
         self._tensor_readers: dict[str, int] = dict.fromkeys(self.tensors, 0)
         self._ties: dict[str, list[str]] = {}
         # How many tensors there are at and below each name.
@@ -105,6 +110,8 @@ class Draft:
         self.pending = {nodes[name] for name in self.pending}
         self.notes = {nodes.get(name, name): note for name, note in self.notes.items()}
         self.grown = {nodes.get(name, name) for name in self.grown}
+        self.broken = {nodes[name]: reason for name, reason in self.broken.items()}
+        self.unsure = {nodes[name] for name in self.unsure}
 
     def network(self) -> Network:
         """Return the network as it is now."""
@@ -142,7 +149,21 @@ class Draft:
 
     def carried(self, node: Node) -> tuple[Ref, ...]:
         """Return the values of carriers that a node reads, each once; sizes are none."""
-        return tuple(ref for ref in references(node.arguments) if self._carriers[ref.node])
+        return tuple(ref for ref in self.reads(node.name) if self._carriers[ref.node])
+
+    def reads(self, name: str) -> tuple[Ref, ...]:
+        """Return the values that a node of the network reads, each once."""
+        return self._reads[name][0]
+
+    def before(self, name: str) -> Iterator[str]:
+        """Yield a node and what it depends on, the nearest first."""
+        seen, found = {name}, [name]
+        for current in found:
+            yield current
+            node = self.nodes.get(current)
+            new = [source for source in (node.inputs if node else ()) if source not in seen]
+            seen.update(new)
+            found.extend(new)
 
     def value(self, ref: Ref) -> Value:
         """Return the recorded value that a reference stands for."""
@@ -218,13 +239,15 @@ class Draft:
             node = self.nodes.get(name)
             if node is None or name == keep or self._readers[name] or self.is_output(name):
                 continue
+            refs, tensors = self._reads[name]
             self._unlink(node)
             del self.nodes[name], self._readers[name], self._carriers[name]
             self.order.remove(name)
-            for gone in (self.pending, self.grown):
+            for gone in (self.pending, self.grown, self.unsure):
                 gone.discard(name)
-            unread.extend(used(node))
-            stack.extend(source for source in node.inputs if source in self.nodes)
+            self.broken.pop(name, None)
+            unread.extend(tensors)
+            stack.extend(ref.node for ref in refs if ref.node in self.nodes)
         self.drop_tensors(unread)
 
     def drop_tensors(self, names: Iterable[str]) -> None:
@@ -284,32 +307,54 @@ class Draft:
             self._modules[name] = self._modules.get(name, 0) + 1
 
     def _link(self, node: Node, *, pending: bool = True) -> None:
-        self.nodes[node.name] = node
-        self._readers.setdefault(node.name, {})
-        sources = node.inputs
-        for source in sources:
-            self._readers[source][node.name] = None
-        for tensor in used(node):
+        name, carriers = node.name, self._carriers
+        refs, tensors = _reads(node)
+        self.nodes[name] = node
+        self._reads[name] = refs, tensors
+        self._readers.setdefault(name, {})
+        carries = False
+        for ref in refs:
+            self._readers[ref.node][name] = None
+            carries = carries or carriers[ref.node]
+        for tensor in tensors:
             self._tensor_readers[tensor] += 1
-        base = node.op.split(".")[1]
-        self._carriers[node.name] = (
-            not node.op.startswith("sym.")
-            and base not in _SHAPE_ONLY
-            and any(self._carriers[source] for source in sources)
+        carriers[name] = carries and not (
+            node.op.startswith("sym.") or node.op.split(".")[1] in _SHAPE_ONLY
         )
         if pending:
-            self.pending.add(node.name)
+            self.pending.add(name)
 
     def _unlink(self, node: Node) -> None:
-        for source in node.inputs:
-            self._readers[source].pop(node.name, None)
-        for tensor in used(node):
+        refs, tensors = self._reads.pop(node.name)
+        for ref in refs:
+            self._readers[ref.node].pop(node.name, None)
+        for tensor in tensors:
             self._tensor_readers[tensor] -= 1
+
+
+def _reads(node: Node) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
+    """Return the values and tensors that a node reads, each once."""
+    refs: dict[Ref, None] = {}
+    tensors: dict[str, None] = {}
+    stack: list[Argument] = list(node.arguments.values())
+    # In the order of the arguments.
+    stack.reverse()
+    while stack:
+        item = stack.pop()
+        if type(item) is Ref:
+            refs[item] = None
+        elif type(item) is Weight:
+            tensors[item.name] = None
+        elif type(item) is tuple:
+            stack.extend(reversed(item))
+    if node.counter:
+        tensors[node.counter] = None
+    return tuple(refs), tuple(tensors)
 
 
 def used(node: Node) -> tuple[str, ...]:
     """Return the tensors that a node reads or counts in."""
-    return (*weights(node.arguments), *((node.counter,) if node.counter else ()))
+    return _reads(node)[1]
 
 
 def prefixes(name: str) -> list[str]:

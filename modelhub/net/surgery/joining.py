@@ -10,7 +10,8 @@ from modelhub.net.kinds import AUX
 from modelhub.net.ops import ordered
 from modelhub.net.surgery.draft import Draft
 from modelhub.net.surgery.edited import SurgeryError
-from modelhub.net.surgery.shapes import Shapes, shown
+from modelhub.net.surgery.passes import shown
+from modelhub.net.surgery.shapes import Shapes
 from modelhub.net.surgery.sizes import numeric
 
 __all__ = ["delete_edge", "same_form"]

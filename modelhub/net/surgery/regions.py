@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelhub.net.arguments import Ref, references
+from modelhub.net.arguments import Ref
 from modelhub.net.graph import leaves
 from modelhub.net.kinds import AUX
 from modelhub.net.surgery.draft import Draft
@@ -50,7 +50,7 @@ def region(draft: Draft, names: Sequence[str]) -> Region:
                 reads.setdefault(ref, name)
         for reader in draft.readers(name):
             if reader not in inside:
-                found = references(draft.nodes[reader].arguments)
+                found = draft.reads(reader)
                 results |= dict.fromkeys(ref for ref in found if ref.node == name)
                 readers[reader] = None
     for leaf in leaves(draft.outputs):

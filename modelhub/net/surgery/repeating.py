@@ -11,8 +11,9 @@ from modelhub.net.surgery.draft import Draft, mapped_all, used
 from modelhub.net.surgery.edited import SurgeryError
 from modelhub.net.surgery.joining import same_form
 from modelhub.net.surgery.names import Copies, free
+from modelhub.net.surgery.passes import shown
 from modelhub.net.surgery.regions import Region, region
-from modelhub.net.surgery.shapes import Shapes, shown
+from modelhub.net.surgery.shapes import Shapes
 
 __all__ = ["repeat"]
 

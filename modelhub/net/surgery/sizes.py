@@ -144,14 +144,14 @@ class Sizes:
         self._expressions.setdefault(found, size)
         return found
 
-    def expression(self, found: Numbers, taken: Iterable[str] = ()) -> int | str:
-        """Return the size that has these numbers; a new name is none of the `taken` ones."""
+    def expression(self, found: Numbers, taken: Callable[[], Iterable[str]] = tuple) -> int | str:
+        """Return the size that has these numbers; a new name is none that `taken` returns."""
         if len(set(found)) == 1:
             return found[0]
         if found not in self._expressions:
             text = self._fitted(found)
             if text is None:
-                used = {*self._atoms, *taken}
+                used = {*self._atoms, *taken()}
                 text = next(f"u{n}" for n in itertools.count() if f"u{n}" not in used)
                 self._atoms[text] = found
                 self._cache.pop(text, None)

@@ -119,7 +119,7 @@ def _behind(draft: Draft, starts: Iterable[Ref]) -> set[str]:
             reader
             for ref in starts
             for reader in draft.readers(ref.node)
-            if ref in references(draft.nodes[reader].arguments)
+            if ref in draft.reads(reader)
         ),
     )
 

@@ -11,8 +11,9 @@ from modelhub.net.arguments import Argument, Ref
 from modelhub.net.graph import Network, Shape, Value
 from modelhub.net.surgery.draft import Draft, mapped, mapped_output, prefixes
 from modelhub.net.surgery.edited import SurgeryError
+from modelhub.net.surgery.passes import shown
 from modelhub.net.surgery.renaming import renamed
-from modelhub.net.surgery.shapes import Shapes, shown
+from modelhub.net.surgery.shapes import Shapes
 from modelhub.net.surgery.sizes import numeric
 from modelhub.net.surgery.slicing import Part, part
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelhub.net import graph
-from modelhub.net.arguments import Ref, references
+from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network, Node, Tensor, leaves
 from modelhub.net.layers import layer_attributes
 from modelhub.net.surgery import (
@@ -26,7 +26,8 @@ from modelhub.net.surgery import (
 from modelhub.net.surgery.draft import Draft, used
 from modelhub.net.surgery.edited import Edited, Fresh, Layer, SurgeryError
 from modelhub.net.surgery.names import checked, free
-from modelhub.net.surgery.shapes import Shapes, shown
+from modelhub.net.surgery.passes import shown
+from modelhub.net.surgery.shapes import Shapes
 
 __all__ = ["Surgeon"]
 
@@ -286,11 +287,7 @@ class Surgeon:
 
     def _read_of(self, name: str) -> list[Ref]:
         draft = self._draft
-        found = [
-            ref
-            for reader in draft.readers(name)
-            for ref in references(draft.nodes[reader].arguments)
-        ]
+        found = [ref for reader in draft.readers(name) for ref in draft.reads(reader)]
         found += [leaf for leaf in leaves(draft.outputs) if isinstance(leaf, Ref)]
         return [ref for ref in found if ref.node == name]
 
