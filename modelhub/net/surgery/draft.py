@@ -61,6 +61,7 @@ class Draft:
         notes: For a node that was changed, a clause for the message if shapes no longer fit.
         broken: Of nodes whose shapes do not fit, the reason.
         unsure: Nodes behind these, whose values are not known.
+        loads: How often all names changed.
         grown: Nodes whose number of channels changed on purpose: what reads them follows.
     """
 
@@ -80,6 +81,7 @@ class Draft:
         self.grown: set[str] = set()
         self.broken: dict[str, str] = {}
         self.unsure: set[str] = set()
+        self.loads = 0
 
     def _load(self, network: Network) -> None:
         self.inputs: dict[str, Value] = dict(network.inputs)
@@ -105,6 +107,7 @@ class Draft:
     ) -> None:
         """Take over a network that is this one with other names; the maps are from old to new."""
         self._load(network)
+        self.loads += 1
         self.kept = {tensors[name]: source for name, source in self.kept.items()}
         self.fresh = {tensors[name]: fresh for name, fresh in self.fresh.items()}
         self.pending = {nodes[name] for name in self.pending}

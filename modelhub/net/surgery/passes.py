@@ -28,6 +28,10 @@ _LAYOUT = frozenset(
 )
 
 
+# For each run what a node gives: forms, or numbers.
+Forms = list[list[Any]]
+
+
 def shown(value: Value) -> str:
     """Return a value as messages show it: `float32 (s0, 3, 8)`."""
     return f"{value.dtype} ({', '.join(map(str, value.shape))})"
@@ -36,17 +40,27 @@ def shown(value: Value) -> str:
 class Pass:
     """One pass.
 
+    Args:
+        draft: The network.
+        meta: The module `modelhub.net.surgery.meta`.
+        runner: What runs ops.
+        sizes: The sizes to run with.
+        known: What nodes gave in earlier passes with these sizes; added to.
+
     Attributes:
         broken: For each node that could not be run, the reason.
     """
 
-    def __init__(self, draft: Draft, meta: Any, runner: Any, sizes: Sizes) -> None:
+    def __init__(
+        self, draft: Draft, meta: Any, runner: Any, sizes: Sizes, known: dict[str, Forms]
+    ) -> None:
         self.broken: dict[str, str] = {}
         self._draft = draft
         self._meta = meta
         self._runner = runner
         self._sizes = sizes
-        self._forms: dict[str, list[list[Any]]] = {}
+        self._known = known
+        self._forms: dict[str, Forms] = {}
         self._nodes: dict[str, Node] = {}
         self._tensors: dict[str, tuple[Tensor, Fresh]] = {}
         self._grown = set(draft.grown)
@@ -96,15 +110,21 @@ class Pass:
         if node is not draft.nodes[node.name]:
             self._nodes[node.name] = node
             return True
-        return was_unsure or (node.kind in _LAYOUT and self._moved(forms))
+        known = self._known.get(node.name)
+        # Strides are not recorded: if it is not known how they were, only C order is no change.
+        moved = known != forms if known is not None else self._moved(forms)
+        return was_unsure or (node.kind in _LAYOUT and moved)
+
+    def _form(self, name: str) -> Forms:
+        found = self._forms.get(name)
+        return self._known[name] if found is None else found
 
     def _break(self, node: Node, reason: str) -> bool:
         """Say that a node cannot be run; return whether what reads it was thought sure."""
         self.broken[node.name] = reason
         return node.name not in self._draft.broken
 
-    def _moved(self, forms: list[list[Any]]) -> bool:
-        # Strides are not recorded: only what is in C order is as any reader would take it.
+    def _moved(self, forms: Forms) -> bool:
         return any(
             isinstance(form, tuple) and form != self._meta.contiguous(form[0], form[1])
             for run in forms
@@ -117,7 +137,7 @@ class Pass:
             return node
         shapes: dict[Ref, Shape] = {}
         for ref in references(node.arguments):
-            forms = [run[ref.index or 0] for run in self._forms[ref.node]]
+            forms = [run[ref.index or 0] for run in self._form(ref.node)]
             if isinstance(forms[0], tuple):
                 sizes = zip(*(form[1] for form in forms), strict=True)
                 shapes[ref] = tuple(self._sizes.expression(size) for size in sizes)
@@ -133,7 +153,7 @@ class Pass:
         stack = [name]
         while stack:
             current = stack[-1]
-            if current in self._forms:
+            if current in self._forms or current in self._known:
                 stack.pop()
                 continue
             node = self._draft.nodes.get(current)
@@ -142,24 +162,28 @@ class Pass:
             if node is None or (known is not None and node.kind not in _LAYOUT):
                 if known is None:
                     raise self._meta.FormError(f"the size of {current} is not known")
-                self._forms[current] = known
+                self._known[current] = known
                 stack.pop()
                 continue
-            missing = [source for source in node.inputs if source not in self._forms]
+            missing = [
+                source
+                for source in node.inputs
+                if source not in self._forms and source not in self._known
+            ]
             if missing:
                 stack.extend(missing)
                 continue
             try:
-                self._forms[current] = self._evaluate(node)
+                self._known[current] = self._evaluate(node)
             except self._meta.FormError:
                 # What depends on values, not on shapes alone, has no meta kernel.
                 if known is None:
                     raise
-                self._forms[current] = known
+                self._known[current] = known
             stack.pop()
 
-    def _recorded(self, values: tuple[Value, ...]) -> list[list[Any]] | None:
-        runs: list[list[Any]] = [[] for _ in range(RUNS)]
+    def _recorded(self, values: tuple[Value, ...]) -> Forms | None:
+        runs: Forms = [[] for _ in range(RUNS)]
         for value in values:
             numbers = [self._sizes.numbers(size) for size in numeric(value.shape)]
             if value.dtype == "int" or any(n is None or min(n) < 0 for n in numbers):
@@ -169,7 +193,7 @@ class Pass:
                 into.append(self._meta.contiguous(value.dtype, shape))
         return runs
 
-    def _evaluate(self, node: Node) -> list[list[Any]]:
+    def _evaluate(self, node: Node) -> Forms:
         return [
             self._runner.run(
                 node.op, {key: self._resolve(a, run) for key, a in node.arguments.items()}
@@ -182,14 +206,14 @@ class Pass:
             case tuple():
                 return tuple(self._resolve(item, run) for item in argument)
             case Ref(node, index):
-                return self._forms[node][run][index or 0]
+                return self._form(node)[run][index or 0]
             case Weight(name):
                 tensor = self._tensors[name][0] if name in self._tensors else None
                 tensor = tensor or self._draft.tensors[name]
                 return self._meta.contiguous(tensor.dtype, tensor.shape)
         return argument
 
-    def _fit(self, recorded: tuple[Value, ...], forms: list[list[Any]]) -> tuple[Value, ...]:
+    def _fit(self, recorded: tuple[Value, ...], forms: Forms) -> tuple[Value, ...]:
         """Return the recorded values if they are those forms, else the values that are."""
         if recorded and self._recorded(recorded) == [
             [self._meta.contiguous(f[0], f[1]) if isinstance(f, tuple) else f for f in run]
@@ -224,7 +248,7 @@ class Pass:
             self._forms[node.name] = forms
         return found
 
-    def _outcome(self, node: Node) -> list[list[Any]]:
+    def _outcome(self, node: Node) -> Forms:
         for source in node.inputs:
             self._ensure(source)
         try:
@@ -233,7 +257,7 @@ class Pass:
             read = [
                 f"({', '.join(str(self._sizes.expression(size)) for size in sizes)})"
                 for ref in references(node.arguments)
-                if isinstance((forms := self._forms[ref.node])[0][ref.index or 0], tuple)
+                if isinstance((forms := self._form(ref.node))[0][ref.index or 0], tuple)
                 for sizes in [list(zip(*(run[ref.index or 0][1] for run in forms), strict=True))]
             ]
             what = f"{node.name} ({node.kind}) cannot read {', '.join(read)}"
@@ -249,6 +273,7 @@ class Pass:
                 draft.set(node)
             else:
                 draft.note(node)
+        self._known.update(self._forms)
         draft.pending.clear()
         draft.broken = self.broken
         draft.unsure = self._unsure
@@ -263,13 +288,6 @@ class Pass:
         said = f"the shapes do not fit at {node.name} ({node.op}): it reads {', '.join(read[:4])}"
         if sizes:
             said += f", with {', '.join(sizes)}"
-        causes = [
-            self._draft.notes[name]
-            for name in self._draft.before(node.name)
-            if name in self._draft.notes
-        ]
-        if causes:
-            said += f"; {'; '.join(causes[:3])}"
         return f"{said} ({text})"
 
     def _draft_value(self, ref: Ref) -> Value:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Node, Tensor, Value
 from modelhub.net.surgery.draft import Draft
 from modelhub.net.surgery.edited import SurgeryError
-from modelhub.net.surgery.passes import Pass
+from modelhub.net.surgery.passes import Forms, Pass
 from modelhub.net.surgery.sizes import ATTEMPTS, Sizes, numeric
 from modelhub.optional import require
 
@@ -25,7 +26,9 @@ class Shapes:
         # What worked last is tried first.
         self._attempt = 0
         self._sizes: dict[int, Sizes] = {}
+        self._known: dict[int, dict[str, Forms]] = {}
         self._inputs: list[tuple[str, Value]] = []
+        self._loads = 0
 
     def value(self, ref: Ref) -> Value:
         """Return a value as it is now.
@@ -49,15 +52,15 @@ class Shapes:
         self.refresh()
         if self._draft.broken:
             self._try_others()
-        for reason in self._draft.broken.values():
-            raise SurgeryError(reason)
+        for name in self._draft.broken:
+            self._refuse(name)
 
     def refresh(self) -> None:
         """Bring all values up to date but those that cannot be."""
         if self._draft.pending:
             run = self._pass(self._attempt)
             run.all()
-            run.commit()
+            self._commit(run, self._attempt)
 
     def _try_others(self) -> None:
         """Try other sizes: an image may have been too small to be halved so often."""
@@ -65,9 +68,14 @@ class Shapes:
             run = self._pass(attempt)
             run.all()
             if not run.broken:
-                run.commit()
+                self._commit(run, attempt)
                 self._attempt = attempt
                 return
+
+    def _commit(self, run: Pass, attempt: int) -> None:
+        run.commit()
+        # What was found with other sizes may have changed with what was run now.
+        self._known = {attempt: self._known[attempt]}
 
     def outcome(
         self, nodes: Sequence[Node], tensors: Mapping[str, Tensor]
@@ -102,12 +110,20 @@ class Shapes:
     def _pass(self, attempt: int) -> Pass:
         inputs = list(self._draft.inputs.items())
         if inputs != self._inputs:
-            self._inputs, self._sizes = inputs, {}
+            self._inputs, self._sizes, self._known = inputs, {}, {}
+        if self._loads != self._draft.loads:
+            self._loads, self._known = self._draft.loads, {}
         if attempt not in self._sizes:
             self._sizes[attempt] = Sizes(self._draft.inputs.values(), attempt)
-        return Pass(self._draft, self._meta, self._runner, self._sizes[attempt])
+        known = self._known.setdefault(attempt, {})
+        return Pass(self._draft, self._meta, self._runner, self._sizes[attempt], known)
 
     def _refuse_behind(self, name: str) -> None:
         for found in self._draft.before(name):
             if found in self._draft.broken:
-                raise SurgeryError(self._draft.broken[found])
+                self._refuse(found)
+
+    def _refuse(self, name: str) -> NoReturn:
+        notes = self._draft.notes
+        causes = [notes[found] for found in self._draft.before(name) if found in notes]
+        raise SurgeryError("; ".join([self._draft.broken[name], *causes[:3]]))
