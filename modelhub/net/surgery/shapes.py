@@ -43,6 +43,16 @@ class Shapes:
             self._refuse_behind(ref.node)
         return draft.value(ref)
 
+    def check_words(self, name: str) -> None:
+        """Refuse a name of a module that torch keeps for itself.
+
+        Raises:
+            SurgeryError: a part of it is such a word.
+        """
+        for part in name.split("."):
+            if self._meta.reserved(part):
+                raise SurgeryError(f"{part!r} is a word that torch keeps; choose another name")
+
     def check(self) -> None:
         """Bring all values up to date.
 

@@ -146,6 +146,8 @@ class Surgeon:
         """
         for old in names:
             self._draft.node(old)
+        for new in names.values():
+            self._shapes.check_words(str(new))
         made = renaming.renamed(self._draft.network(), names)
         self._draft.reload(made.network, made.nodes, made.tensors)
 
@@ -304,6 +306,7 @@ class Surgeon:
         for layer in layers:
             if layer.name:
                 name = checked(draft, layer.name, leaving=leaving)
+                self._shapes.check_words(name)
                 if name in given:
                     raise SurgeryError(f"two layers are called {name!r}")
             else:
