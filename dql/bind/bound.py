@@ -66,7 +66,10 @@ class _Binder:
         except DqlError as error:
             raise _with_meaning(error, text, self._parameters) from None
         mistakes = mistakes_of(query, self._parameters)
-        mistakes += mistakes_of_parameters(query, self._parameters)
+        # What a value has a wrong kind for is one mistake, however it was found.
+        said = {each.offset for each in mistakes}
+        more = mistakes_of_parameters(query, self._parameters)
+        mistakes += [each for each in more if each.offset not in said]
         self.used.update(each.name for each in ast.walk(query) if isinstance(each, ast.Parameter))
         saved: dict[str, Bound | None] = {}
         for piece, name in self._named(query):

@@ -108,20 +108,20 @@ class Actions:
         try:
             editor = self._session.backend.edit(base)
         except EditError as error:
-            raise self._wrong(self._statement, f"{error}.") from None
+            raise self._wrong(self._statement, _sentence(error)) from None
         targets = Targets(self._statement, variable, self._evaluator, row, self._session)
         done = 0
         for action in actions:
             try:
                 done += self._do(action, editor, base, variable, row, targets)
             except EditError as error:
-                raise self._wrong(action, f"{error}.") from None
+                raise self._wrong(action, _sentence(error)) from None
         if actions and not done:
             raise self._wrong(actions[0], "No action has a node to be done to in this network.")
         try:
             return editor.finish(self._name or str(base.attributes.get("name") or "network"))
         except EditError as error:
-            raise self._wrong(self._statement, f"{error}.") from None
+            raise self._wrong(self._statement, _sentence(error)) from None
 
     def _wrong(self, piece: ast.Piece, message: str) -> DqlError:
         return self._session.wrong(piece, self._text, message)
@@ -139,7 +139,7 @@ class Actions:
         try:
             return self._session.backend.slice(base, ends["input"], ends["output"])
         except EditError as error:
-            raise self._wrong(self._statement, f"{error}.") from None
+            raise self._wrong(self._statement, _sentence(error)) from None
 
     def _do(
         self,
@@ -283,6 +283,11 @@ class _Step:
     row: Row
     found: Row
     evaluator: Evaluator
+
+
+def _sentence(error: EditError) -> str:
+    text = str(error).removesuffix(".")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _verb(action: ast.Action) -> str:

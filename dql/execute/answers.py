@@ -85,7 +85,7 @@ class Answers:
     def _sum(self, probes: Iterable[Probe]) -> float | None:
         total = 0
         for probe in probes:
-            found = self._session.backend.estimate(probe)
+            found = self._session.estimate(probe)
             if found is None:
                 return None
             total += found
@@ -98,7 +98,7 @@ class Answers:
             return None
         if access.path == ("id",):
             return 1.0
-        if self._session.backend.estimate(sample(access)) is None:
+        if self._session.estimate(sample(access)) is None:
             return None
         return max(1.0, _GUESSED_SHARE[access.sign] * self.count())
 
@@ -115,7 +115,7 @@ class Answers:
             return sum(len(self._session.backend.children(each.id)) for each in kin)
         total = 0.0
         for each in kin:
-            found = self._session.backend.estimate(_related(access, each))
+            found = self._session.estimate(_related(access, each))
             total += _GUESSED_KIN[access.relation] if found is None else found
         return total
 
@@ -189,7 +189,7 @@ class Answers:
                 yield each
             elif access.relation in ("parents", "children"):
                 yield from getattr(session, access.relation)(each)
-            elif session.backend.estimate(_related(access, each)) is not None:
+            elif session.estimate(_related(access, each)) is not None:
                 found = map(session.stored, session.backend.probe(_related(access, each)))
                 yield from (one for one in found if one is not None)
             else:
@@ -223,7 +223,7 @@ class Answers:
         if text not in self._named:
             session = self._session
             probe = Probe(("name",), text.partition("@")[0], text.partition("@")[0])
-            if session.backend.estimate(probe) is None:
+            if session.estimate(probe) is None:
                 found: Iterable[Version | None] = session.backend.versions()
             else:
                 found = [session.stored(text), *map(session.stored, session.backend.probe(probe))]

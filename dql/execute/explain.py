@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dql.logical import (
     Access,
@@ -22,15 +22,19 @@ from dql.logical import (
     Nested,
     Order,
     Plan,
+    Project,
     Restore,
     Scan,
     Unit,
 )
 from dql.printer import to_text
+from dql.rules import Costs
 
-__all__ = ["Counts", "Step", "described", "estimated"]
+__all__ = ["Counts", "Estimates", "Step", "described"]
 
 _Item = TypeVar("_Item")
+# Wider than most terminals; a query may have 100,000 characters.
+_TEXT_MAX = 160
 _SIGNS = {"<=": "up to", ">=": "from", "=": "=", "like": "like"}
 
 
@@ -81,38 +85,55 @@ class Counts:
         return self._rows.get(id(plan))
 
 
-def estimated(plan: Plan, costs: Any, names: frozenset[str]) -> float:
-    """Return about how many rows a step gives: guessed where no index tells.
+class Estimates:
+    """Says about how many rows steps give: guessed where no index tells.
 
     Args:
-        plan: The step.
         costs: What is known of the versions.
         names: All variables of the statement and those around it.
     """
-    if isinstance(plan, Unit):
-        return 1.0
-    if isinstance(plan, Scan):
-        return float(costs.count())
-    if isinstance(plan, Look):
-        found = costs.estimate(plan.access, names)
-        return float(costs.count() if found is None else found)
-    if isinstance(plan, Nested):
-        return float(costs.nested(plan))
-    if isinstance(plan, Join):
-        left = estimated(plan.left, costs, names)
-        right = estimated(plan.right, costs, names)
-        return left * right if plan.on is None else max(left, right)
-    below = estimated(plan.input, costs, names)
-    if isinstance(plan, Filter):
-        return max(min(below, 1.0), below / 2)
-    if isinstance(plan, Limit):
-        amount = getattr(plan.count, "value", None)
-        return min(below, amount) if isinstance(amount, int) else below
-    return below
+
+    def __init__(self, costs: Costs, names: frozenset[str]) -> None:
+        self._costs = costs
+        self._names = names
+        self._known: dict[int, float] = {}
+
+    def of(self, plan: Plan) -> float:
+        """Return about how many rows a step gives."""
+        key = id(plan)
+        if key not in self._known:
+            self._known[key] = self._rows(plan)
+        return self._known[key]
+
+    def _rows(self, plan: Plan) -> float:
+        if isinstance(plan, Unit):
+            return 1.0
+        if isinstance(plan, Scan):
+            return float(self._costs.count())
+        if isinstance(plan, Look):
+            found = self._costs.estimate(plan.access, self._names)
+            return float(self._costs.count() if found is None else found)
+        if isinstance(plan, Nested):
+            return self._costs.nested(plan)
+        if isinstance(plan, Join):
+            left, right = self.of(plan.left), self.of(plan.right)
+            return left * right if plan.on is None else max(left, right)
+        below = self.of(plan.input)
+        if isinstance(plan, Filter):
+            return max(min(below, 1.0), below / 2)
+        if isinstance(plan, Limit):
+            amount = getattr(plan.count, "value", None)
+            return min(below, amount) if isinstance(amount, int) else below
+        return below
 
 
 def described(plan: Plan) -> str:
-    """Return in a few words what a step does."""
+    """Return in a few words what a step does; what is long is cut off."""
+    text = " ".join(_described(plan).split())
+    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."
+
+
+def _described(plan: Plan) -> str:
     if isinstance(plan, Scan):
         return f"{plan.variable}: all versions"
     if isinstance(plan, Look):
@@ -136,6 +157,8 @@ def described(plan: Plan) -> str:
     if isinstance(plan, Limit):
         more = "" if plan.offset is None else f" offset {to_text(plan.offset)}"
         return f"limit {'' if plan.count is None else to_text(plan.count)}{more}"
+    if isinstance(plan, Project):
+        return f"select {', '.join(to_text(item.value) for item in plan.items)}"
     if isinstance(plan, Unit):
         return "once"
     return type(plan).__name__.lower()

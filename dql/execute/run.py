@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from dql import ast
 from dql.backend import Backend, Value
-from dql.bind import bind, given
+from dql.bind import Bound, bind, given
+from dql.errors import DqlError
 from dql.execute.build import Failure, Made
 from dql.execute.explain import Step
 from dql.execute.session import Session
@@ -76,15 +77,24 @@ def run(
             parameters or has wrong ones, or would try too many combinations.
     """
     values = given(parameters)
-    bound = bind(text, backend, values)
-    query = bound.query
-    explaining = explain or query.explain
     moment = now or datetime.datetime.now(datetime.UTC)
-    session = Session(backend, values, moment, combinations_max, explaining=explaining)
+    try:
+        bound = bind(text, backend, values)
+        explaining = explain or bound.query.explain
+        session = Session(backend, values, moment, combinations_max, explaining=explaining)
+        return _result(bound, session)
+    except RecursionError:
+        # Saved queries may nest where each alone does not.
+        message = "The query and those that it names nest too deep."
+        raise DqlError(message, source=text, line=1, column=1) from None
+
+
+def _result(bound: Bound, session: Session) -> Result:
+    query, text = bound.query, bound.text
     made = Made(query.name)
     statement = Statement(session, bound, query.statement, frozenset(), made)
     kind: Any = type(query.statement).__name__.lower()
-    if explaining:
+    if session.explaining:
         statement.drain()
         plan = tree(statement)
         lines = [(line,) for line in plan.to_text().splitlines()]

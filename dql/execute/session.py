@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dql import ast
-from dql.backend import Backend, Ordered, Value, Version
+from dql.backend import Backend, Ordered, Probe, Value, Version
 from dql.errors import DqlError
 from dql.memory.evaluate import wiring_of
 from dql.memory.graph import Wiring
@@ -17,9 +17,11 @@ from dql.mistakes import Mistake, error_of
 __all__ = ["Session"]
 
 _Found = TypeVar("_Found")
+_Key = TypeVar("_Key")
 # Networks are large, versions small; what was dropped is asked for again.
 _WIRINGS_MAX = 256
 _VERSIONS_MAX = 50_000
+_ESTIMATES_MAX = 10_000
 
 
 class Session:
@@ -52,6 +54,7 @@ class Session:
         self._most = combinations_max
         self._versions: OrderedDict[str, Version | None] = OrderedDict()
         self._wirings: OrderedDict[str, Wiring | None] = OrderedDict()
+        self._estimates: OrderedDict[Any, int | None] = OrderedDict()
         self._derived: dict[str, tuple[int, Version]] = {}
         self._ranks: dict[str, int] | None = None
 
@@ -97,6 +100,13 @@ class Session:
             self._ranks = {each.id: place for place, each in enumerate(self.backend.versions())}
         return 0, self._ranks[version_id]
 
+    def estimate(self, probe: Probe) -> int | None:
+        """Return about how many versions meet a condition; None if no index knows."""
+        # 1 equals true, but not in an index.
+        key = probe, type(probe.low), type(probe.high)
+        ask = self.backend.estimate
+        return _kept(self._estimates, key, lambda: ask(probe), _ESTIMATES_MAX)
+
     def tried(self, piece: ast.Piece, text: str) -> None:
         """Count one more combination of versions that is tried.
 
@@ -117,7 +127,7 @@ class Session:
 
 
 def _kept(
-    known: OrderedDict[str, _Found], key: str, find: Callable[[], _Found], most: int
+    known: OrderedDict[_Key, _Found], key: _Key, find: Callable[[], _Found], most: int
 ) -> _Found:
     """Return what is known under a key; finds it if it is not, and drops what was found first."""
     if key not in known:

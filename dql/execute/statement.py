@@ -14,13 +14,13 @@ from dql.backend import Version
 from dql.bind import Bound
 from dql.execute.answers import Answers
 from dql.execute.build import Builder, Made
-from dql.execute.explain import Counts, estimated
+from dql.execute.explain import Counts, Estimates
 from dql.execute.rows import Rows
 from dql.execute.session import Session
 from dql.logical import Build, Distinct, Group, Limit, Nested, Order, Plan, Project, Trials
 from dql.lower import lower, ranges
 from dql.memory.evaluate import Evaluator, Row
-from dql.memory.values import plain, single, sort_key
+from dql.memory.values import TooManyError, plain, single, sort_key
 from dql.rules import free_variables, improve
 
 __all__ = ["Statement"]
@@ -65,22 +65,30 @@ class Statement:
         self.answers = Answers(session, self.evaluator, self.values, self._about)
         self.statement = statement
         self.scope = outer | frozenset(ranges(statement))
+        self.estimates = Estimates(self.answers, self.scope)
         plan = lower(statement)  # type: ignore[arg-type]
-        self.plan = improve(plan, self.answers, outer) if improved else plan
+        try:
+            self.plan = improve(plan, self.answers, outer) if improved else plan
+        except TooManyError as error:
+            raise session.wrong(error.piece, bound.text, error.message) from None
         self._rows = Rows(session, self.evaluator, self.answers, self._range, self.counts, bound)
 
     def lines(self, outer: Row) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the result, in order."""
-        return (values for values, _, _ in self._run(self.plan, outer))
+        try:
+            for values, _, _ in self._run(self.plan, outer):
+                yield values
+        except TooManyError as error:
+            raise self._session.wrong(error.piece, self._bound.text, error.message) from None
 
     def drain(self) -> None:
         """Run the statement for the counts of its steps alone."""
         if isinstance(self.plan, Trials):
-            for _ in self._rows.run(self.plan.input, {}):
-                pass
+            rows: Iterator[Any] = self._rows.run(self.plan.input, {})
         else:
-            for _ in self.lines({}):
-                pass
+            rows = self.lines({})
+        for _ in rows:
+            pass
 
     # queries inside
 
@@ -171,7 +179,7 @@ class Statement:
 
     @staticmethod
     def _about_rows(inner: Statement) -> float:
-        return estimated(inner.plan, inner.answers, inner.scope)
+        return inner.estimates.of(inner.plan)
 
     # steps that give lines
 

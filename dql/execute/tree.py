@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 from dql import ast
-from dql.execute.explain import Step, described, estimated
+from dql.execute.explain import Step, described
 from dql.execute.statement import Statement
 from dql.execute.trials import axes
-from dql.logical import Build, Filter, Join, Look, Nested, Plan, Project, Scan, Trials, Unit
-from dql.printer import to_text
+from dql.logical import Build, Filter, Join, Look, Nested, Plan, Scan, Trials, Unit
 
 __all__ = ["tree"]
 
@@ -38,7 +37,7 @@ def _step(statement: Statement, plan: Plan) -> tuple[Step, bool]:
     unmade = any(each for _, each in found) or (
         statement.explaining and isinstance(plan, Build | Trials)
     )
-    about = math.ceil(estimated(plan, statement.answers, statement.scope))
+    about = math.ceil(statement.estimates.of(plan))
     if isinstance(plan, Trials):
         about *= axes(plan.statement, lambda value: statement.evaluator.value(value, {}))[1]
     actual = None if unmade else statement.counts.of(plan)
@@ -46,8 +45,6 @@ def _step(statement: Statement, plan: Plan) -> tuple[Step, bool]:
 
 
 def _text(plan: Plan, statement: Statement) -> str:
-    if isinstance(plan, Project):
-        return "select " + ", ".join(to_text(item.value) for item in plan.items)
     if isinstance(plan, Build):
         kind = "slice" if isinstance(plan.statement, ast.Slice) else "construct"
         return f"{kind} {plan.statement.variable.name}"

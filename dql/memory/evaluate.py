@@ -18,14 +18,17 @@ from dql.memory.graph import (
     common_ancestor,
     descendants,
 )
-from dql.memory.templates import first_kinds, starts
+from dql.memory.templates import first_kinds, fits
 from dql.memory.values import (
+    VALUES_MAX,
     Series,
     Several,
+    TooManyError,
     all_of,
     any_of,
     calculate,
     compare,
+    count,
     equal,
     is_named,
     moment,
@@ -198,6 +201,7 @@ class Evaluator:
 
     def _arithmetic(self, piece: ast.Arithmetic, row: Row) -> Any:
         left, right = self.value(piece.left, row), self.value(piece.right, row)
+        _bounded(piece, left, right)
         return self._lifted(lambda one, two: calculate(piece.operator, one, two), left, right)
 
     def _lifted(self, function: Callable[..., Any], *values: Any) -> Any:
@@ -258,6 +262,7 @@ class Evaluator:
 
     def _compare(self, piece: ast.Compare, row: Row) -> _Truth:
         left, right = self.value(piece.left, row), self.value(piece.right, row)
+        _bounded(piece, left, right)
         return self._held(lambda one, two: compare(piece.operator, one, two), left, right)
 
     def _between(self, piece: ast.Between, row: Row) -> _Truth:
@@ -283,6 +288,7 @@ class Evaluator:
             among = self.value(values, row)
         if among is None:
             return None
+        _bounded(piece, subject, among)
         items = among.items if isinstance(among, Several) else (among,)
         truth = self._held(lambda each: any_of(equal(each, item) for item in items), subject)
         return self._signed(truth, piece.negated)
@@ -334,12 +340,19 @@ class Evaluator:
             subject = self._nodes(subject, "nodes")
         if not isinstance(subject, NodeSet):
             return None
-        found = [
-            starts(piece.pattern, subject.wiring, each, self._parameters) for each in subject.names
-        ]
-        if piece.negated:
-            return not any(found)
-        return all(found) if self._all else any(found)
+        if self._all and not piece.negated:
+            return all(
+                fits(piece.pattern, subject.wiring, [each], self._parameters)
+                for each in subject.names
+            )
+        found = fits(piece.pattern, subject.wiring, subject.names, self._parameters)
+        return found != piece.negated
+
+
+def _bounded(piece: ast.Piece, left: Any, right: Any) -> None:
+    """Refuse to try each of many values with each of many others."""
+    if count(left) * count(right) > VALUES_MAX:
+        raise TooManyError(piece)
 
 
 def _negative(value: Any) -> Any:

@@ -17,7 +17,7 @@ from dql.backend import Backend, Value, Version
 from dql.bind import Bound, bind, given
 from dql.memory.evaluate import Evaluator, Row, plain, sort_key
 from dql.memory.graph import WholeLineage
-from dql.memory.values import equal, single
+from dql.memory.values import TooManyError, equal, single
 from dql.mistakes import Mistake, error_of
 
 __all__ = ["Rows", "run_select"]
@@ -69,6 +69,9 @@ class _Run:
         before, self._bound = getattr(self, "_bound", bound), bound
         try:
             return self._statement(bound.query.statement, {})
+        except TooManyError as error:
+            found = [Mistake(error.piece.span.start, error.message)]
+            raise error_of(bound.text, found) from None
         finally:
             self._bound = before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dql import ast
@@ -12,7 +12,7 @@ from dql.memory.graph import Wiring
 from dql.memory.values import any_of, compare, equal, negation, quantity
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
 
-__all__ = ["first_kinds", "starts"]
+__all__ = ["first_kinds", "fits"]
 
 
 def first_kinds(pattern: ast.Pattern) -> frozenset[str]:
@@ -24,11 +24,14 @@ def _kinds(step: ast.Step) -> frozenset[str]:
     return frozenset(each.kind.upper() for each in step.templates)
 
 
-def starts(
-    pattern: ast.Pattern, wiring: Wiring, name: str, parameters: Mapping[str, Value]
+def fits(
+    pattern: ast.Pattern,
+    wiring: Wiring,
+    names: Iterable[str],
+    parameters: Mapping[str, Value],
 ) -> bool:
-    """Say whether a pattern starts at a node: some path fits, step by step."""
-    here = {name}
+    """Say whether a pattern starts at one of some nodes: some path fits, step by step."""
+    here = set(names)
     for number, step in enumerate(pattern.steps):
         if number:
             here = set(wiring.hop(here, "next", step.reach, _kinds(step)))

@@ -13,15 +13,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dql.ast import Piece
 from dql.ast.words import UNITS
 
 __all__ = [
+    "VALUES_MAX",
     "Series",
     "Several",
+    "TooManyError",
     "all_of",
     "any_of",
     "calculate",
     "compare",
+    "count",
     "equal",
     "is_named",
     "moment",
@@ -63,6 +67,28 @@ class Series:
         there = [each for each in self.items if not math.isnan(each)]
         smaller = any(word in self.name.lower() for word in _SMALLER_IS_BETTER)
         return (min if smaller else max)(there, default=None)
+
+
+# A condition on two attributes with several values is tried on each pair.
+VALUES_MAX = 1_000_000
+
+
+class TooManyError(Exception):
+    """A piece of a query stands for too many values to try all.
+
+    Args:
+        piece: The piece.
+    """
+
+    def __init__(self, piece: Piece) -> None:
+        super().__init__(piece)
+        self.piece = piece
+        self.message = f"This stands for more than {VALUES_MAX:,} pairs of values."
+
+
+def count(value: Any) -> int:
+    """Return how many values there are, those inside others too."""
+    return sum(map(count, value.items)) if isinstance(value, Several) else 1
 
 
 def single(value: Any) -> Any:

@@ -85,7 +85,8 @@ class _Finder:
         for word, relation in _INVERSE.items():
             other = _Finder(ast.Attribute(self.base, word), self.bound, self.names)
             for found in other._single(piece):
-                yield Kin(relation, found)
+                if not (isinstance(found, Kin) and found.relation == "self"):
+                    yield Kin(relation, found)
 
     def _single(self, piece: ast.Piece) -> Iterator[Access]:
         if isinstance(piece, ast.Compare) and piece.operator in _FLIPPED:

@@ -31,6 +31,8 @@ __all__ = ["Costs", "improve"]
 _READS = 8
 # So few versions are tried sooner than a further index is asked.
 _FEW = 32
+# So many conditions at one place are steps of their own, which tell their rows; the rest is one.
+_STEPS_MAX = 16
 
 
 class Costs(Protocol):
@@ -111,13 +113,15 @@ def _filtered(
     step: Plan, waiting: Sequence[ast.Piece], missing: Set[str]
 ) -> tuple[Plan, list[ast.Piece]]:
     """Return a step with the conditions behind it that need no missing variable, and the rest."""
-    rest = []
+    rest: list[ast.Piece] = []
+    here: list[ast.Piece] = []
     for condition in waiting:
-        if free_variables(condition) & missing:
-            rest.append(condition)
-        else:
-            step = Filter(step, condition)
-    return step, rest
+        (rest if free_variables(condition) & missing else here).append(condition)
+    for condition in here[:_STEPS_MAX]:
+        step = Filter(step, condition)
+    if len(here) > _STEPS_MAX + 1:
+        return Filter(step, ast.And(tuple(here[_STEPS_MAX:]))), rest
+    return (Filter(step, here[-1]) if len(here) > _STEPS_MAX else step), rest
 
 
 def _effort(condition: ast.Piece) -> int:
