@@ -13,7 +13,6 @@ from typing import Any
 from dql import ast
 from dql.ast.words import ACTIONS
 from dql.backend import EditError, Editor, Network, Value, Version
-from dql.bind import Bound
 from dql.errors import DqlError
 from dql.execute.layers import chain_of, filled
 from dql.execute.session import Session
@@ -21,6 +20,7 @@ from dql.execute.targets import Target, Targets, together
 from dql.memory.evaluate import Evaluator, Row
 from dql.memory.graph import NodeSet, Wiring
 from dql.memory.values import Several, single
+from dql.prepare import Prepared
 
 __all__ = ["Actions"]
 
@@ -65,7 +65,7 @@ class Actions:
 
     Args:
         session: What the run knows.
-        bound: The query that the statement stands in.
+        prepared: The query that the statement stands in.
         statement: The statement.
         evaluator: Finds the values in the row as it was found.
         name: The name of the new version; None: that of the version it comes from.
@@ -75,14 +75,14 @@ class Actions:
     def __init__(
         self,
         session: Session,
-        bound: Bound,
+        prepared: Prepared,
         statement: ast.Slice | ast.Construct,
         evaluator: Evaluator,
         name: str | None,
         notes: list[str],
     ) -> None:
         self._session = session
-        self._text = bound.text
+        self._text = prepared.text
         self._statement = statement
         self._evaluator = evaluator
         self._name = name

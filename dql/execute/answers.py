@@ -55,32 +55,32 @@ class Answers:
     # how many
 
     def estimate(
-        self, access: Access, bound: Set[str], row: Row = MappingProxyType({})
+        self, access: Access, unknown: Set[str], row: Row = MappingProxyType({})
     ) -> float | None:
         """Return about how many versions an access gives; None if no index knows.
 
         Args:
             access: The access.
-            bound: The variables whose versions are not known yet.
+            unknown: The variables whose versions are not known yet.
             row: The versions of the others.
         """
         if isinstance(access, Both):
-            known = [each for each in self._all(access.parts, bound, row) if each is not None]
+            known = [each for each in self._all(access.parts, unknown, row) if each is not None]
             return min(known, default=None)
         if isinstance(access, Either):
-            several = self._all(access.parts, bound, row)
+            several = self._all(access.parts, unknown, row)
             if any(each is None for each in several):
                 return None
             return sum(each for each in several if each is not None)
-        if variables_of(access) & bound:
+        if variables_of(access) & unknown:
             return self._guess(access)
         if isinstance(access, Kin):
-            return self._kin_estimate(access, bound, row)
+            return self._kin_estimate(access, unknown, row)
         probes = self._probes(access, row)
         return None if probes is None else self._sum(probes)
 
-    def _all(self, parts: Iterable[Access], bound: Set[str], row: Row) -> list[float | None]:
-        return [self.estimate(each, bound, row) for each in parts]
+    def _all(self, parts: Iterable[Access], unknown: Set[str], row: Row) -> list[float | None]:
+        return [self.estimate(each, unknown, row) for each in parts]
 
     def _sum(self, probes: Iterable[Probe]) -> float | None:
         total = 0
@@ -102,9 +102,9 @@ class Answers:
             return None
         return max(1.0, _GUESSED_SHARE[access.sign] * self.count())
 
-    def _kin_estimate(self, access: Kin, bound: Set[str], row: Row) -> float | None:
+    def _kin_estimate(self, access: Kin, unknown: Set[str], row: Row) -> float | None:
         if not isinstance(access.of, ast.Piece):
-            inner = self.estimate(access.of, bound, row)
+            inner = self.estimate(access.of, unknown, row)
             return None if inner is None else inner * _GUESSED_KIN[access.relation]
         kin = self._kin(access, row)
         if access.relation == "self":

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from dql import ast
 from dql.backend import Version
-from dql.bind import Bound
 from dql.check import base_of
 from dql.errors import DqlError
 from dql.execute.actions import Actions
 from dql.execute.session import Session
 from dql.memory.evaluate import Evaluator, Row
+from dql.prepare import Prepared
 
 __all__ = ["Builder", "Failure", "Made"]
 
@@ -45,7 +45,7 @@ class Builder:
 
     Args:
         session: What the run knows; new versions are made known to it.
-        bound: The query that the statement stands in.
+        prepared: The query that the statement stands in.
         statement: The statement.
         evaluator: Finds the values in actions.
         made: Where failures and notes go.
@@ -54,13 +54,13 @@ class Builder:
     def __init__(
         self,
         session: Session,
-        bound: Bound,
+        prepared: Prepared,
         statement: ast.Slice | ast.Construct,
         evaluator: Evaluator,
         made: Made,
     ) -> None:
         self._session = session
-        self._bound = bound
+        self._prepared = prepared
         self._statement = statement
         self._evaluator = evaluator
         self._made = made
@@ -72,7 +72,7 @@ class Builder:
         variable = base_of(self._statement)
         actions = Actions(
             self._session,
-            self._bound,
+            self._prepared,
             self._statement,
             self._evaluator,
             self._made.name,

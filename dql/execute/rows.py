@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dql.backend import Version
-from dql.bind import Bound
 from dql.execute.answers import Answers
 from dql.execute.explain import Counts
 from dql.execute.session import Session
 from dql.logical import Filter, Join, Look, Nested, Plan, Restore, Scan, Unit
 from dql.memory.evaluate import Evaluator, Row
 from dql.memory.values import Several, plain, single
+from dql.prepare import Prepared
 from dql.rules import variables_of
 
 __all__ = ["Rows"]
@@ -27,7 +27,7 @@ class Rows:
         answers: Finds versions by accesses.
         source: Returns the versions of what stands behind `from`.
         counts: Where the rows of each step are counted.
-        bound: The query that the statement stands in.
+        prepared: The query that the statement stands in.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Rows:
         answers: Answers,
         source: Callable[[Nested, Row], list[Version]],
         counts: Counts,
-        bound: Bound,
+        prepared: Prepared,
     ) -> None:
         self._session = session
         self._evaluator = evaluator
         self._answers = answers
         self._source = source
         self._counts = counts
-        self._bound = bound
+        self._prepared = prepared
 
     def run(self, plan: Plan, outer: Row) -> Iterator[Row]:
         """Yield the rows of a step; each has the variables of the statements around, too."""
@@ -65,7 +65,7 @@ class Rows:
         elif isinstance(plan, Scan | Look | Nested):
             for version in self._versions(plan, outer):
                 if outer:
-                    self._session.tried(self._bound.query.statement, self._bound.text)
+                    self._session.tried(self._prepared.query.statement, self._prepared.text)
                 yield {**outer, plan.variable: version}
 
     def _versions(self, plan: Scan | Look | Nested, outer: Row) -> Iterator[Version]:
@@ -98,7 +98,7 @@ class Rows:
                     right = _Right(list(self.run(plan.right, outer)), plan.on, self._evaluator)
                 found = right.beside(left, plan.on, self._evaluator)
             for row in found:
-                self._session.tried(self._bound.query.statement, self._bound.text)
+                self._session.tried(self._prepared.query.statement, self._prepared.text)
                 yield {**left, **row}
 
 

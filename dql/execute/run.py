@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from dql import ast
 from dql.backend import Backend, Value
-from dql.bind import Bound, bind, given
 from dql.errors import DqlError
 from dql.execute.build import Failure, Made
 from dql.execute.explain import Step
 from dql.execute.session import Session
 from dql.execute.statement import Statement
 from dql.execute.tree import tree
+from dql.prepare import Prepared, given, prepare
 
 __all__ = ["COMBINATIONS_MAX", "Result", "run"]
 
@@ -79,20 +79,20 @@ def run(
     values = given(parameters)
     moment = now or datetime.datetime.now(datetime.UTC)
     try:
-        bound = bind(text, backend, values)
-        explaining = explain or bound.query.explain
+        prepared = prepare(text, backend, values)
+        explaining = explain or prepared.query.explain
         session = Session(backend, values, moment, combinations_max, explaining=explaining)
-        return _result(bound, session)
+        return _result(prepared, session)
     except RecursionError:
         # Saved queries may nest where each alone does not.
         message = "The query and those that it names nest too deep."
         raise DqlError(message, source=text, line=1, column=1) from None
 
 
-def _result(bound: Bound, session: Session) -> Result:
-    query, text = bound.query, bound.text
+def _result(prepared: Prepared, session: Session) -> Result:
+    query, text = prepared.query, prepared.text
     made = Made(query.name)
-    statement = Statement(session, bound, query.statement, frozenset(), made)
+    statement = Statement(session, prepared, query.statement, frozenset(), made)
     kind: Any = type(query.statement).__name__.lower()
     if session.explaining:
         statement.drain()

@@ -11,7 +11,6 @@ from typing import Any
 
 from dql import ast
 from dql.backend import Version
-from dql.bind import Bound
 from dql.execute.answers import Answers
 from dql.execute.build import Builder, Made
 from dql.execute.explain import Counts, Estimates
@@ -21,6 +20,7 @@ from dql.logical import Build, Distinct, Group, Limit, Nested, Order, Plan, Proj
 from dql.lower import lower, ranges
 from dql.memory.evaluate import Evaluator, Row
 from dql.memory.values import TooManyError, plain, single, sort_key
+from dql.prepare import Prepared
 from dql.rules import free_variables, improve
 
 __all__ = ["Statement"]
@@ -33,7 +33,7 @@ class Statement:
 
     Args:
         session: What the run knows.
-        bound: The query that the statement stands in.
+        prepared: The query that the statement stands in.
         statement: The statement.
         outer: The variables of the statements around.
         made: What `slice` and `construct` tell besides their networks.
@@ -43,7 +43,7 @@ class Statement:
     def __init__(
         self,
         session: Session,
-        bound: Bound,
+        prepared: Prepared,
         statement: ast.Piece,
         outer: frozenset[str],
         made: Made,
@@ -51,7 +51,7 @@ class Statement:
         improved: bool = True,
     ) -> None:
         self._session = session
-        self._bound = bound
+        self._prepared = prepared
         self._outer = outer
         self._made = made
         self.explaining = session.explaining
@@ -70,8 +70,8 @@ class Statement:
         try:
             self.plan = improve(plan, self.answers, outer) if improved else plan
         except TooManyError as error:
-            raise session.wrong(error.piece, bound.text, error.message) from None
-        self._rows = Rows(session, self.evaluator, self.answers, self._range, self.counts, bound)
+            raise session.wrong(error.piece, prepared.text, error.message) from None
+        self._rows = Rows(session, self.evaluator, self.answers, self._range, self.counts, prepared)
 
     def lines(self, outer: Row) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the result, in order."""
@@ -79,7 +79,7 @@ class Statement:
             for values, _, _ in self._run(self.plan, outer):
                 yield values
         except TooManyError as error:
-            raise self._session.wrong(error.piece, self._bound.text, error.message) from None
+            raise self._session.wrong(error.piece, self._prepared.text, error.message) from None
 
     def drain(self) -> None:
         """Run the statement for the counts of its steps alone."""
@@ -107,7 +107,7 @@ class Statement:
         if isinstance(piece, ast.Parameter):
             name = str(self._session.parameters[piece.name])
         if name not in self._values:
-            saved = self._bound.saved[name]
+            saved = self._prepared.saved[name]
             if saved is None:
                 found: list[Any] = [
                     each
@@ -123,18 +123,18 @@ class Statement:
         """Return the statement in parentheses, planned."""
         key = id(piece.statement)
         if key not in self._inner:
-            self._inner[key] = self._child(self._bound, piece.statement, self.scope)
+            self._inner[key] = self._child(self._prepared, piece.statement, self.scope)
         return self._inner[key]
 
-    def _saved(self, name: str, bound: Bound) -> Statement:
+    def _saved(self, name: str, prepared: Prepared) -> Statement:
         if name not in self._session.saved:
-            self._session.saved[name] = self._child(bound, bound.query.statement, frozenset())
+            self._session.saved[name] = self._child(prepared, prepared.query.statement, frozenset())
         found: Statement = self._session.saved[name]
         return found
 
-    def _child(self, bound: Bound, statement: ast.Piece, outer: frozenset[str]) -> Statement:
+    def _child(self, prepared: Prepared, statement: ast.Piece, outer: frozenset[str]) -> Statement:
         return Statement(
-            self._session, bound, statement, outer, self._made, improved=self._improved
+            self._session, prepared, statement, outer, self._made, improved=self._improved
         )
 
     def inner(self, piece: ast.Piece) -> Iterator[Statement]:
@@ -172,7 +172,7 @@ class Statement:
         name = getattr(step.origin, "value", getattr(step.origin, "name", ""))
         if isinstance(step.origin, ast.Parameter):
             name = str(self._session.parameters[step.origin.name])
-        saved = self._bound.saved[name]
+        saved = self._prepared.saved[name]
         if saved is None:
             return float(len(self.answers.by_text(name)))
         return self._about_rows(self._saved(name, saved))
@@ -203,13 +203,18 @@ class Statement:
             stop = None if count is None else start + count
             yield from itertools.islice(self._run(plan.input, outer), start, stop)
         elif isinstance(plan, Build):
-            build = Builder(self._session, self._bound, plan.statement, self.evaluator, self._made)
+            build = Builder(
+                self._session, self._prepared, plan.statement, self.evaluator, self._made
+            )
             for row in self._rows.run(plan.input, outer):
                 for version in build.versions(row):
                     yield (version,), row, (row,)
         elif isinstance(plan, Trials):
             message = "`evaluate` cannot be run yet; `explain evaluate ...` says what it would try."
-            raise self._session.wrong(plan.statement, self._bound.text, message)
+            raise self._session.wrong(plan.statement, self._prepared.text, message)
+
+    def _builder(self, plan: Build) -> Builder:
+        return Builder(self._session, self._prepared, plan.statement, self.evaluator, self._made)
 
     def _project(self, plan: Project, outer: Row) -> Iterator[Line]:
         value = self.evaluator.value

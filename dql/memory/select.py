@@ -14,11 +14,11 @@ from typing import Any
 from dql import ast
 from dql.ast.words import AGGREGATES
 from dql.backend import Backend, Value, Version
-from dql.bind import Bound, bind, given
 from dql.memory.evaluate import Evaluator, Row, plain, sort_key
 from dql.memory.graph import WholeLineage
 from dql.memory.values import TooManyError, equal, single
 from dql.mistakes import Mistake, error_of
+from dql.prepare import Prepared, given, prepare
 
 __all__ = ["Rows", "run_select"]
 
@@ -52,7 +52,7 @@ def run_select(
     """
     values = given(parameters)
     moment = now or datetime.datetime.now(datetime.UTC)
-    return _Run(backend, values, moment).bound(bind(text, backend, values))
+    return _Run(backend, values, moment).prepared(prepare(text, backend, values))
 
 
 class _Run:
@@ -63,22 +63,22 @@ class _Run:
         self._parameters = parameters
         self._lineage = WholeLineage(self._versions)
         self._now = now
-        self._bound: Bound
+        self._prepared: Prepared
 
-    def bound(self, bound: Bound) -> Rows:
-        before, self._bound = getattr(self, "_bound", bound), bound
+    def prepared(self, prepared: Prepared) -> Rows:
+        before, self._prepared = getattr(self, "_prepared", prepared), prepared
         try:
-            return self._statement(bound.query.statement, {})
+            return self._statement(prepared.query.statement, {})
         except TooManyError as error:
             found = [Mistake(error.piece.span.start, error.message)]
-            raise error_of(bound.text, found) from None
+            raise error_of(prepared.text, found) from None
         finally:
-            self._bound = before
+            self._prepared = before
 
     def _statement(self, piece: ast.Piece, outer: Row) -> Rows:
         if not isinstance(piece, ast.Select):
             mistake = Mistake(piece.span.start, "Only `select` can be run here.")
-            raise error_of(self._bound.text, [mistake])
+            raise error_of(self._prepared.text, [mistake])
         evaluator = Evaluator(self._lineage, self._parameters, self._now, self._subquery)
         rows: list[Row] = [{**outer, **row} for row in self._rows(piece, outer)]
         if piece.where is not None:
@@ -98,7 +98,7 @@ class _Run:
             for value in values:
                 first.setdefault(plain(value), value)
             values = list(first.values())
-        names = tuple(item.name or _text(item.value, self._bound.text) for item in piece.items)
+        names = tuple(item.name or _text(item.value, self._prepared.text) for item in piece.items)
         return Rows(names, self._limited(piece, values))
 
     def _rows(self, piece: ast.Select, outer: Row) -> Iterator[Row]:
@@ -137,10 +137,10 @@ class _Run:
         name = piece.value if isinstance(piece, ast.Text) else getattr(piece, "name", "")
         if isinstance(piece, ast.Parameter):
             name = str(self._parameters[piece.name])
-        saved = self._bound.saved[name]
+        saved = self._prepared.saved[name]
         if saved is None:
             return [each for each in self._versions if each.attributes.get("name") == name]
-        return [line[0] for line in self.bound(saved).rows]
+        return [line[0] for line in self.prepared(saved).rows]
 
     def _groups(
         self, piece: ast.Select, rows: list[Row], evaluator: Evaluator

@@ -28,16 +28,16 @@ _RANGES = ("version", "creation_time")
 _SERIES = ("best", "last")
 
 
-def accesses(condition: ast.Piece, variable: str, bound: Set[str], names: Set[str]) -> list[Access]:
+def accesses(condition: ast.Piece, variable: str, known: Set[str], names: Set[str]) -> list[Access]:
     """Return ways to find all versions for which a condition can be true.
 
     Args:
         condition: The condition.
         variable: The variable that the versions are for.
-        bound: The variables that have a version already; values may name them.
+        known: The variables that have a version already; values may name them.
         names: All variables there are; any other name behind `in` is a saved query's.
     """
-    finder = _Finder(ast.Variable(variable), frozenset(bound) - {variable}, frozenset(names))
+    finder = _Finder(ast.Variable(variable), frozenset(known) - {variable}, frozenset(names))
     return list(finder.of(condition))
 
 
@@ -57,7 +57,7 @@ def variables_of(access: Access) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class _Finder:
     base: ast.Piece
-    bound: frozenset[str]
+    known: frozenset[str]
     names: frozenset[str]
 
     def of(self, piece: ast.Piece) -> Iterator[Access]:
@@ -83,7 +83,7 @@ class _Finder:
     def _through_relatives(self, piece: ast.Piece) -> Iterator[Access]:
         """Yield accesses by what is said of parents and the like: `m.parent.name = "lenet"`."""
         for word, relation in _INVERSE.items():
-            other = _Finder(ast.Attribute(self.base, word), self.bound, self.names)
+            other = _Finder(ast.Attribute(self.base, word), self.known, self.names)
             for found in other._single(piece):
                 if not (isinstance(found, Kin) and found.relation == "self"):
                     yield Kin(relation, found)
@@ -146,8 +146,8 @@ class _Finder:
             yield Index(path, "there")
 
     def _fixed(self, *values: ast.Piece) -> bool:
-        """Say whether values are known once the bound variables have versions."""
-        return all(free_variables(value) <= self.bound for value in values)
+        """Say whether values need no other variables than those that have versions."""
+        return all(free_variables(value) <= self.known for value in values)
 
     def _relation(self, piece: ast.Piece) -> Relation | None:
         """Return what the versions are to the value of a piece: `m.parent` makes them children."""

@@ -44,12 +44,12 @@ class Costs(Protocol):
     def nested(self, step: Nested) -> float:
         """Return about how many versions a source gives."""
 
-    def estimate(self, access: Access, bound: Set[str]) -> float | None:
+    def estimate(self, access: Access, unknown: Set[str]) -> float | None:
         """Return about how many versions an access gives; None if no index knows.
 
         Args:
             access: The access.
-            bound: The variables whose versions are not known yet but will be by then.
+            unknown: The variables whose versions are not known yet but will be by then.
         """
 
 

@@ -10,12 +10,12 @@ from dql.logical import Look
 from dql.rules import accesses, free_variables, split
 
 
-def _found(condition: str, variable: str = "m", bound: frozenset[str] = frozenset()) -> list[str]:
+def _found(condition: str, variable: str = "m", known: frozenset[str] = frozenset()) -> list[str]:
     where = parse(f"select m, n where {condition}").statement.where
     assert where is not None
     found = []
     for each in split(where):
-        for access in accesses(each, variable, bound, {"m", "n"}):
+        for access in accesses(each, variable, known, {"m", "n"}):
             found.append(described(Look("m", access)).removeprefix("m: "))
     return found
 

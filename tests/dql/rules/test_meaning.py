@@ -7,11 +7,11 @@ import random
 import pytest
 
 from dql import DqlError, ast, parse, to_text
-from dql.bind import bind, given
 from dql.execute.build import Made
 from dql.execute.session import Session
 from dql.execute.statement import Statement
 from dql.memory.values import plain
+from dql.prepare import given, prepare
 from tests.dql.execute.generated import NOW, PARAMETERS, Queries, backend
 from tests.dql.execute.indexed import IndexedBackend
 
@@ -19,10 +19,10 @@ from tests.dql.execute.indexed import IndexedBackend
 def _lines(query: ast.Query, store: IndexedBackend, *, improved: bool) -> list[object]:
     asked = {each.name for each in ast.walk(query) if isinstance(each, ast.Parameter)}
     values = given({name: value for name, value in PARAMETERS.items() if name in asked})
-    bound = bind(to_text(query), store, values)
+    prepared = prepare(to_text(query), store, values)
     session = Session(store, values, NOW, 10**9, explaining=False)
     statement = Statement(
-        session, bound, bound.query.statement, frozenset(), Made(), improved=improved
+        session, prepared, prepared.query.statement, frozenset(), Made(), improved=improved
     )
     return [plain(line) for line in statement.lines({})]
 

@@ -5,8 +5,8 @@ import datetime
 import pytest
 
 from dql import DqlError
-from dql.bind import bind, given
 from dql.memory import MemoryBackend, MemoryVersion
+from dql.prepare import given, prepare
 
 STORE = MemoryBackend(
     [MemoryVersion("a", {"name": "lenet"})],
@@ -22,13 +22,13 @@ STORE = MemoryBackend(
 
 def _messages(text: str, **parameters: object) -> list[str]:
     with pytest.raises(DqlError) as caught:
-        bind(text, STORE, given(parameters))
+        prepare(text, STORE, given(parameters))
     return [each.message for each in (caught.value, *caught.value.others)]
 
 
 def test_saved_queries_are_bound_with_those_they_name() -> None:
-    bound = bind("select m from 'lenet_too'", STORE, {})
-    inner = bound.saved["lenet_too"]
+    prepared = prepare("select m from 'lenet_too'", STORE, {})
+    inner = prepared.saved["lenet_too"]
     assert inner is not None
     assert inner.saved == {"lenet": None}
 
@@ -82,7 +82,7 @@ def test_mistakes_of_meaning_are_said_beside_those_of_syntax(
 
 
 def test_parameters_of_saved_queries_are_asked_for() -> None:
-    assert bind("select m from 'asks'", STORE, {"name": "x"}).saved["asks"] is not None
+    assert prepare("select m from 'asks'", STORE, {"name": "x"}).saved["asks"] is not None
     assert _messages("select m from 'asks'") == ["The parameter `:name` has no value."]
     assert _messages("select m", name="x") == [
         "The query has no parameter `:name`, but it was given."
@@ -111,8 +111,8 @@ def test_parameters_of_a_wrong_kind(text: str, value: object, message: str) -> N
 
 def test_values_are_never_read_as_text_of_the_query() -> None:
     text = "select m where m.name = :p"
-    bound = bind(text, STORE, {"p": '" or true or m.name = "'})
-    assert bound.text == text
+    prepared = prepare(text, STORE, {"p": '" or true or m.name = "'})
+    assert prepared.text == text
 
 
 def test_times_without_a_zone_are_in_utc() -> None:

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 from dql import ast
 from dql.backend import Backend, Probe, Value
-from dql.bind.parameters import mistakes_of_parameters
 from dql.check import mistakes_of
 from dql.errors import DqlError
 from dql.mistakes import Mistake, error_of, raise_mistakes
 from dql.parser import parse, readable_part
+from dql.prepare.parameters import mistakes_of_parameters
 
-__all__ = ["Bound", "bind"]
+__all__ = ["Prepared", "prepare"]
 
-# Saved queries that name saved queries: beyond this Python's own stack would be the bound.
+# Saved queries that name saved queries: beyond this Python's own stack would be the limit.
 _SAVED_DEPTH_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class Prepared:
     """A query that can be run.
 
     Args:
@@ -32,34 +32,34 @@ class Bound:
 
     query: ast.Query
     text: str
-    saved: Mapping[str, Bound | None] = field(default_factory=dict)
+    saved: Mapping[str, Prepared | None] = field(default_factory=dict)
 
 
-def bind(text: str, backend: Backend, parameters: Mapping[str, Value]) -> Bound:
+def prepare(text: str, backend: Backend, parameters: Mapping[str, Value]) -> Prepared:
     """Read a query, and the saved ones that it names.
 
     Raises:
         DqlError: The query, or a saved one, cannot be read or has no meaning, names what is not
             there, or its parameters are not those given. The error has all the mistakes.
     """
-    binder = _Binder(backend, parameters)
-    bound = binder.bound(text, ())
-    extra = [name for name in parameters if name not in binder.used]
+    reader = _Reader(backend, parameters)
+    prepared = reader.prepared(text, ())
+    extra = [name for name in parameters if name not in reader.used]
     raise_mistakes(
         text,
         [Mistake(0, f"The query has no parameter `:{name}`, but it was given.") for name in extra],
     )
-    return bound
+    return prepared
 
 
-class _Binder:
+class _Reader:
     def __init__(self, backend: Backend, parameters: Mapping[str, Value]) -> None:
         self._backend = backend
         self._parameters = parameters
-        self._done: dict[str, Bound | None] = {}
+        self._done: dict[str, Prepared | None] = {}
         self.used: set[str] = set()
 
-    def bound(self, text: str, around: tuple[str, ...]) -> Bound:
+    def prepared(self, text: str, around: tuple[str, ...]) -> Prepared:
         """Return a query; `around` are the names of the saved queries that it is inside."""
         try:
             query = parse(text)
@@ -71,7 +71,7 @@ class _Binder:
         more = mistakes_of_parameters(query, self._parameters)
         mistakes += [each for each in more if each.offset not in said]
         self.used.update(each.name for each in ast.walk(query) if isinstance(each, ast.Parameter))
-        saved: dict[str, Bound | None] = {}
+        saved: dict[str, Prepared | None] = {}
         for piece, name in self._named(query):
             if name in saved:
                 continue
@@ -81,7 +81,7 @@ class _Binder:
             else:
                 saved[name] = found
         raise_mistakes(text, mistakes)
-        return Bound(query, text, saved)
+        return Prepared(query, text, saved)
 
     def _named(self, query: ast.Query) -> Iterator[tuple[ast.Piece, str]]:
         """Yield each piece that is the name of a saved query or of versions, with the name."""
@@ -115,7 +115,7 @@ class _Binder:
 
     def _saved(
         self, piece: ast.Piece, name: str, around: tuple[str, ...]
-    ) -> Bound | Mistake | None:
+    ) -> Prepared | Mistake | None:
         at = piece.span.start
         if name in around or len(around) >= _SAVED_DEPTH_MAX:
             return Mistake(at, f"The saved query `{name}` comes back to itself.")
@@ -129,7 +129,7 @@ class _Binder:
                 )
             self._done[name] = None
         else:
-            self._done[name] = self.bound(text, (*around, name))
+            self._done[name] = self.prepared(text, (*around, name))
         return self._done[name]
 
 
