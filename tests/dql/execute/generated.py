@@ -217,7 +217,7 @@ class Queries:
         for number in range(self._one(1, 1, 2, 3)):
             templates = tuple(self._template() for _ in range(self._one(1, 1, 1, 2)))
             reach = self._one("near", "near", "strict", "any") if number else "near"
-            steps.append(ast.Step(templates, self._rarely(0.15), reach))
+            steps.append(ast.Step(templates, self._rarely(0.3), reach))
         return ast.Pattern(tuple(steps))
 
     def _template(self) -> ast.Template:
@@ -354,4 +354,7 @@ class Queries:
 
     def _both(self, name: str, other: str) -> ast.Piece:
         kinds = self._one(self._text, self._number, self._time)
+        if self._rarely(0.2):
+            word = ast.Attribute(ast.Variable(name), self._one("name", "id"))
+            return ast.Compare("=", word, ast.Variable(other))
         return ast.Compare(self._one("=", "=", "<", "!="), kinds(name), kinds(other))
