@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dql import ast
-from dql.backend import Backend, Ordered, Probe, Value, Version
+from dql.backend import Backend, Network, Ordered, Probe, Value, Version
 from dql.errors import DqlError
-from dql.memory.evaluate import wiring_of
 from dql.memory.graph import Wiring
 from dql.mistakes import Mistake, error_of
 
@@ -53,7 +52,7 @@ class Session:
         self._left = combinations_max
         self._most = combinations_max
         self._versions: OrderedDict[str, Version | None] = OrderedDict()
-        self._wirings: OrderedDict[str, Wiring | None] = OrderedDict()
+        self._wirings: OrderedDict[int, tuple[Network, Wiring]] = OrderedDict()
         self._estimates: OrderedDict[Any, int | None] = OrderedDict()
         self._derived: dict[str, tuple[int, Version]] = {}
         self._ranks: dict[str, int] | None = None
@@ -88,7 +87,13 @@ class Session:
 
     def wiring(self, version: Version) -> Wiring | None:
         """Return the wiring of a version's network; None if there is no network."""
-        return _kept(self._wirings, version.id, lambda: wiring_of(version), _WIRINGS_MAX)
+        network = version.network()
+        if network is None:
+            return None
+        # Versions may share a network; it is kept too, so that no other gets its id.
+        return _kept(self._wirings, id(network), lambda: (network, Wiring(network)), _WIRINGS_MAX)[
+            1
+        ]
 
     def rank(self, version_id: str) -> tuple[int, int]:
         """Return what sorts versions into their order: those made here are behind all stored."""

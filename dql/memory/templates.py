@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dql import ast
 from dql.ast.words import POSITIONAL
 from dql.backend import Node, Value
 from dql.memory.graph import Wiring
-from dql.memory.values import any_of, compare, equal, negation, quantity
+from dql.memory.values import any_of, compare, equal, quantity
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
 
 __all__ = ["first_kinds", "fits"]
@@ -35,32 +36,59 @@ def fits(
     for number, step in enumerate(pattern.steps):
         if number:
             here = set(wiring.hop(here, "next", step.reach, _kinds(step)))
-        here = {each for each in here if _fits(step, wiring.nodes[each], parameters)}
+        here = set(_fitting(step, wiring, here, parameters))
+        if not here:
+            return False
     return bool(here)
 
 
-def _fits(step: ast.Step, node: Node, parameters: Mapping[str, Value]) -> bool:
-    found = any(_is(template, node, parameters) for template in step.templates)
-    return found != step.negated
+def _fitting(
+    step: ast.Step, wiring: Wiring, names: Iterable[str], parameters: Mapping[str, Value]
+) -> Iterator[str]:
+    """Yield the nodes that a step fits; most differ in their kind alone."""
+    by_kind: dict[str, list[list[_Argument]]] = {}
+    for template in step.templates:
+        kind = template.kind.upper()
+        arguments = [_argument(each, kind, parameters) for each in template.arguments]
+        by_kind.setdefault(kind, []).append(arguments)
+    for name in names:
+        node = wiring.nodes[name]
+        found = any(
+            all(_meets(each, node) for each in arguments)
+            for arguments in by_kind.get(node.kind, ())
+        )
+        if found != step.negated:
+            yield name
 
 
-def _is(template: ast.Template, node: Node, parameters: Mapping[str, Value]) -> bool:
-    kind = template.kind.upper()
-    if node.kind != kind:
-        return False
-    for argument in template.arguments:
-        if isinstance(argument, ast.Text | ast.Parameter):
-            given = _literal(argument, parameters)
-            held = (
-                _equal_word(node.attributes.get(POSITIONAL[kind]), given)
-                if kind in POSITIONAL
-                else _selects(given, node.name)
-            )
-        else:
-            held = _condition(argument, node, parameters) is True
-        if not held:
-            return False
-    return True
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """An argument of a template: the attribute, and what it is held against."""
+
+    piece: ast.Piece
+    name: str
+    given: list[Any]
+
+
+def _argument(piece: ast.Piece, kind: str, parameters: Mapping[str, Value]) -> _Argument:
+    if isinstance(piece, ast.Text | ast.Parameter):
+        return _Argument(piece, POSITIONAL.get(kind, "name"), [_literal(piece, parameters)])
+    subject, *others = piece.parts()
+    name = subject.name if isinstance(subject, ast.Variable) else ""
+    return _Argument(piece, name, [_literal(each, parameters) for each in others])
+
+
+def _meets(argument: _Argument, node: Node) -> bool:
+    """Say whether a node has what an argument asks for; of several values all must meet it."""
+    piece, name, given = argument.piece, argument.name, argument.given
+    value = node.name if name == "name" else node.attributes.get(name)
+    if isinstance(piece, ast.Text | ast.Parameter):
+        return _selects(given[0], node.name) if name == "name" else _equal_word(value, given[0])
+    items = value if isinstance(value, list | tuple) else [value]
+    truth = all(_test(piece, each, given) is True for each in items)
+    if getattr(piece, "negated", False) and not isinstance(piece, ast.IsNull):
+        return value is not None and not truth
+    return truth
 
 
 def _equal_word(value: Any, given: Any) -> bool:
@@ -85,19 +113,6 @@ def _literal(piece: ast.Piece, parameters: Mapping[str, Value]) -> Any:
     if isinstance(piece, ast.Listed):
         return [_literal(item, parameters) for item in piece.items]
     return getattr(piece, "value", None)
-
-
-def _condition(argument: ast.Piece, node: Node, parameters: Mapping[str, Value]) -> bool | None:
-    """Return the truth of `kernel=3` and the like; of several values all must meet it."""
-    subject, *others = argument.parts()
-    name = subject.name if isinstance(subject, ast.Variable) else ""
-    value = node.name if name == "name" else node.attributes.get(name)
-    given = [_literal(each, parameters) for each in others]
-    items = value if isinstance(value, list | tuple) else [value]
-    truth = all(_test(argument, each, given) is True for each in items)
-    if getattr(argument, "negated", False) and not isinstance(argument, ast.IsNull):
-        return None if value is None else negation(truth)
-    return truth
 
 
 def _test(argument: ast.Piece, value: Any, given: list[Any]) -> bool | None:
