@@ -95,7 +95,8 @@ def _result(prepared: Prepared, session: Session) -> Result:
     statement = Statement(session, prepared, query.statement, frozenset(), made)
     kind: Any = type(query.statement).__name__.lower()
     if session.explaining:
-        statement.drain()
+        for _ in statement.lines({}):
+            pass
         plan = tree(statement)
         lines = [(line,) for line in plan.to_text().splitlines()]
         return Result("explain", ("plan",), lines, plan, query.name)

@@ -52,7 +52,8 @@ class Session:
         self._left = combinations_max
         self._most = combinations_max
         self._versions: OrderedDict[str, Version | None] = OrderedDict()
-        self._wirings: OrderedDict[int, tuple[Network, Wiring]] = OrderedDict()
+        self._wirings: OrderedDict[str, Wiring | None] = OrderedDict()
+        self._networks: OrderedDict[int, tuple[Network, Wiring]] = OrderedDict()
         self._estimates: OrderedDict[Any, int | None] = OrderedDict()
         self._derived: dict[str, tuple[int, Version]] = {}
         self._ranks: dict[str, int] | None = None
@@ -87,13 +88,15 @@ class Session:
 
     def wiring(self, version: Version) -> Wiring | None:
         """Return the wiring of a version's network; None if there is no network."""
+        return _kept(self._wirings, version.id, lambda: self._wired(version), _WIRINGS_MAX)
+
+    def _wired(self, version: Version) -> Wiring | None:
         network = version.network()
         if network is None:
             return None
         # Versions may share a network; it is kept too, so that no other gets its id.
-        return _kept(self._wirings, id(network), lambda: (network, Wiring(network)), _WIRINGS_MAX)[
-            1
-        ]
+        both = _kept(self._networks, id(network), lambda: (network, Wiring(network)), _WIRINGS_MAX)
+        return both[1]
 
     def rank(self, version_id: str) -> tuple[int, int]:
         """Return what sorts versions into their order: those made here are behind all stored."""

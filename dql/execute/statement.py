@@ -81,15 +81,6 @@ class Statement:
         except TooManyError as error:
             raise self._session.wrong(error.piece, self._prepared.text, error.message) from None
 
-    def drain(self) -> None:
-        """Run the statement for the counts of its steps alone."""
-        if isinstance(self.plan, Trials):
-            rows: Iterator[Any] = self._rows.run(self.plan.input, {})
-        else:
-            rows = self.lines({})
-        for _ in rows:
-            pass
-
     # queries inside
 
     def values(self, piece: ast.Piece, row: Row) -> list[Any]:
@@ -210,6 +201,10 @@ class Statement:
                 for version in build.versions(row):
                     yield (version,), row, (row,)
         elif isinstance(plan, Trials):
+            if self.explaining:
+                for _ in self._rows.run(plan.input, outer):
+                    pass
+                return
             message = "`evaluate` cannot be run yet; `explain evaluate ...` says what it would try."
             raise self._session.wrong(plan.statement, self._prepared.text, message)
 

@@ -129,8 +129,24 @@ class _Reader:
                 )
             self._done[name] = None
         else:
-            self._done[name] = self.prepared(text, (*around, name))
+            try:
+                self._done[name] = self.prepared(text, (*around, name))
+            except DqlError as error:
+                raise _in_saved(name, text, error) from None
         return self._done[name]
+
+
+def _in_saved(name: str, text: str, error: DqlError) -> DqlError:
+    """Return an error that tells which saved query the text belongs to that it shows."""
+    if error.source != text or error.message.startswith("In the saved query"):
+        return error
+    return DqlError(
+        f"In the saved query `{name}`: {error.message}",
+        source=text,
+        line=error.line,
+        column=error.column,
+        others=error.others,
+    )
 
 
 def _is_version(backend: Backend, name: str) -> bool:

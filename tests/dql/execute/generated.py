@@ -8,7 +8,7 @@ from typing import Any
 
 from dql import ast
 from dql.memory import MemoryNetwork, MemoryNode, MemoryVersion
-from tests.dql.execute.indexed import IndexedBackend
+from tests.dql.execute.indexed import IndexedBackend, UnorderedBackend
 
 _KINDS = ["CONV", "POOL", "RELU", "FULL", "BN", "AUX", "DROPOUT", "ADD", "IN"]
 _NAMES = ["lenet", "alexnet", "alexnet_2", "vgg"]
@@ -78,7 +78,8 @@ def backend(chance: random.Random) -> IndexedBackend:
                 network(chance),
             )
         )
-    return IndexedBackend(
+    kind = chance.choice([IndexedBackend, IndexedBackend, UnorderedBackend])
+    return kind(
         versions,
         dict(QUERIES),
         lacking=chance.sample(_INDEXES, chance.choice([0, 0, 3, 8])),

@@ -123,3 +123,9 @@ def _pairs(wiring: Wiring) -> list[tuple[str, str]]:
         for name in wiring.hop([node.name], "next", "near", frozenset({kind}))
         if wiring.nodes[name].kind == kind
     ]
+
+
+class UnorderedBackend(IndexedBackend):
+    """Does not tell the order of its versions but by giving all."""
+
+    order = None  # type: ignore[assignment]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dql import DqlError
 from dql.execute import Step, run
 from tests.dql.execute.alexnets import QUERY_3
 from tests.dql.execute.indexed import IndexedBackend
@@ -43,3 +44,11 @@ def test_a_plan_is_given_with_the_rows_too() -> None:
 
     assert [each.actual for each in steps(found.plan)] == [2, 2, 2]
     assert len(found.rows) == found.plan.actual
+
+
+def test_evaluate_inside_is_explained_and_not_run() -> None:
+    text = "select m from (evaluate t from 'anns' vary config.lr in [1, 2])"
+    found = run(text, BACKEND, now=NOW, explain=True)
+    assert "evaluate t: 2 ways for each" in found.plan.to_text()
+    with pytest.raises(DqlError, match="cannot be run yet"):
+        run(text, BACKEND, now=NOW)

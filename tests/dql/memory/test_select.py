@@ -76,14 +76,20 @@ def test_order_limit_and_distinct() -> None:
     ]
 
 
+_LOOP = "In the saved query `loop`: The saved query `loop` comes back to itself."
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("select m from 'none'", "There is no saved query `none`, and no version of that name."),
-        ("select m from 'loop'", "The saved query `loop` comes back to itself."),
+        ("select m from 'loop'", _LOOP),
         ("select m where m.name = :missing", "The parameter `:missing` has no value."),
         ("select m limit :name", "`:name` is 'x', expected a whole number from 0."),
-        ("select m from 'wrong'", "Found `selct`. Did you mean `select`?"),
+        (
+            "select m from 'wrong'",
+            "In the saved query `wrong`: Found `selct`. Did you mean `select`?",
+        ),
         ("select m where m.nam = 1", "A version has no `nam`. Did you mean `name`?"),
         ("evaluate m from 'anns'", "Only `select` can be run here."),
     ],

@@ -34,7 +34,9 @@ def test_saved_queries_are_bound_with_those_they_name() -> None:
 
 
 def test_a_circle_of_saved_queries_is_found() -> None:
-    assert _messages("select m from 'one'") == ["The saved query `one` comes back to itself."]
+    assert _messages("select m from 'one'") == [
+        "In the saved query `three`: The saved query `one` comes back to itself."
+    ]
 
 
 def test_all_is_said_at_once() -> None:
@@ -83,7 +85,9 @@ def test_mistakes_of_meaning_are_said_beside_those_of_syntax(
 
 def test_parameters_of_saved_queries_are_asked_for() -> None:
     assert prepare("select m from 'asks'", STORE, {"name": "x"}).saved["asks"] is not None
-    assert _messages("select m from 'asks'") == ["The parameter `:name` has no value."]
+    assert _messages("select m from 'asks'") == [
+        "In the saved query `asks`: The parameter `:name` has no value."
+    ]
     assert _messages("select m", name="x") == [
         "The query has no parameter `:name`, but it was given."
     ]
