@@ -41,12 +41,13 @@ def test_versions_that_share_a_network_share_its_wiring() -> None:
 def test_the_order_is_that_of_the_backend_and_then_that_of_making(
     kind: type[IndexedBackend],
 ) -> None:
-    session = _session(kind(STORE.all))
+    backend = kind(STORE.all)
+    session = _session(backend)
     for name in ("z", "y"):
         session.made(MemoryVersion(name))
     ids = sorted(["z", "c", "y", "a"], key=session.rank)
     assert ids == ["a", "c", "z", "y"]
-    assert session.backend.asked["versions"] == (kind is UnorderedBackend)  # type: ignore[attr-defined]
+    assert backend.asked["versions"] == (kind is UnorderedBackend)
 
 
 def test_truths_are_not_counted_as_numbers() -> None:
