@@ -24,18 +24,16 @@ from modelhub.containers.torch_table import StorageRef, TensorRef
 from modelhub.containers.torch_tree import Found
 from modelhub.containers.zip_index import Member, read_member, read_members
 from modelhub.errors import BadInputError
+from modelhub.net.scalar_types import SCALAR_TYPES
+from modelhub.tensors.arrays import TensorSpec, from_bytes, strided, to_bytes
 
-__all__ = ["DTYPES", "parse", "read_json"]
-
-# ScalarType of torch/_export/serde/schema.py -> our dtype.
-DTYPES = {
-    1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32",
-    8: "float64", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16",
-    29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz",
-    33: "float8_e8m0fnu", 34: "uint32", 35: "uint64",
-}  # fmt: skip
+__all__ = ["Program", "parse", "read_program"]
 
 _CONFIG = re.compile(r"(?:[^/]+/)?data/weights/(.+)_weights_config\.json")
+_CONSTANTS = re.compile(r"(?:[^/]+/)?data/constants/(.+)_constants_config\.json")
+_PICKLED_CONSTANTS = re.compile(r"(?:[^/]+/)?(?:data/constants/.+|serialized_constants)\.pt")
+# Of all constants together; a network holds no more.
+_CONSTANT_BYTES_MAX = 1 << 20
 # torch 2.7 pickled all weights of a model; older ones wrote one program at the top of the archive.
 _PICKLED = re.compile(r"(?:[^/]+/)?(?:data/weights/(.+)|serialized_state_dict)\.pt")
 _PROGRAM = re.compile(r"(?:[^/]+/)?(?:models/.+|serialized_exported_program)\.json")
@@ -78,6 +76,21 @@ def _bad(found: str, where: str, expected: str = "", kind: str = "bad_header") -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a network is made of.
+
+    Attributes:
+        program: The JSON of the program.
+        constants: The bytes of each constant that could be read, in C order.
+        ties: For weights that are one storage, seen in the same way: a name for all of them.
+    """
+
+    program: Any
+    constants: Mapping[str, bytes]
+    ties: Mapping[str, str]
+
+
 def parse(file: Readable) -> Parsed:
     """Return the structure of a .pt2 file; nothing in it is run.
 
@@ -113,7 +126,58 @@ def parse(file: Readable) -> Parsed:
     return parsed
 
 
-def read_json(file: Readable, member: Member) -> Any:
+def read_program(file: Readable) -> Program:
+    """Return the one program of a .pt2 file, with its constants; no pickle is run.
+
+    Constants that are objects, not tensors, are left out.
+
+    Raises:
+        BadInputError: as `parse`, and where there are several programs.
+    """
+    where = str(file.path)
+    members = {member.name: member for member in read_members(file)}
+    programs = [member for name, member in members.items() if _PROGRAM.fullmatch(name)]
+    if len(programs) != 1:
+        _bad(f"an archive with {len(programs)} programs", where, "one")
+    parsed = Parsed("pt2", file.size, [], [])
+    for name, member in members.items():
+        if _CONSTANTS.fullmatch(name):
+            parsed = _joined(parsed, _weights(file, members, name, "", False))
+        elif _PICKLED_CONSTANTS.fullmatch(name):
+            parsed = _joined(parsed, _torch_file(file, member, ""))
+    constants: dict[str, bytes] = {}
+    room = _CONSTANT_BYTES_MAX
+    for tensor in parsed.tensors:
+        storage = parsed.storages[tensor.storage]
+        spec = TensorSpec(tensor.dtype, tensor.shape)
+        room -= max(storage.nbytes, spec.nbytes)
+        if room < 0 or storage.offset is None:
+            continue
+        data = file.read(storage.offset, storage.nbytes)
+        if tensor.strides is None:
+            array = from_bytes(data, spec)
+        else:
+            array = strided(data, spec, tensor.offset_elements, tensor.strides)
+        constants[tensor.name] = to_bytes(array).tobytes()
+    return Program(_read_json(file, programs[0]), constants, _ties(parse(file)))
+
+
+def _ties(parsed: Parsed) -> dict[str, str]:
+    first: dict[tuple[Any, ...], str] = {}
+    found = {}
+    for tensor in parsed.tensors:
+        view = (
+            tensor.storage,
+            tensor.dtype,
+            tensor.shape,
+            tensor.offset_elements,
+            tensor.strides,
+        )
+        found[tensor.name] = first.setdefault(view, tensor.name)
+    return found
+
+
+def _read_json(file: Readable, member: Member) -> Any:
     """Return the JSON of a member.
 
     Raises:
@@ -142,7 +206,7 @@ def _weights(
     file: Readable, members: Mapping[str, Member], config: str, prefix: str, big: bool
 ) -> Parsed:
     where = str(file.path)
-    value = read_json(file, members[config])
+    value = _read_json(file, members[config])
     rows = value.get("config") if isinstance(value, dict) else None
     if not isinstance(rows, dict):
         _bad(f"{config[:80]!r} without weights", where, "an object `config`")
@@ -172,7 +236,7 @@ def _row(name: str, row: Any, where: str) -> tuple[str, TensorRef | None]:
             raise TypeError("path_name or use_pickle")
         if pickled:
             return key, None
-        dtype = DTYPES.get(meta["dtype"], "") if meta["layout"] == _STRIDED else ""
+        dtype = SCALAR_TYPES.get(meta["dtype"], "") if meta["layout"] == _STRIDED else ""
         shape, strides = _sizes(meta["sizes"]), _sizes(meta["strides"])
         (offset,) = _sizes([meta["storage_offset"]])
         if len(shape) != len(strides):

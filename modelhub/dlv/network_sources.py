@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from modelhub import optional
+from modelhub.containers import pt2
 from modelhub.dlv.commit_network import Specs, Wish
 from modelhub.dlv.sources import FileSource, Source
 from modelhub.errors import BadInputError, CorruptionError, NotFoundError
 from modelhub.fs import files
 from modelhub.net import from_hf, graph_json
+from modelhub.net.from_exported import from_exported
+from modelhub.net.from_onnx import from_onnx
 from modelhub.net.graph import Network
 
 __all__ = ["IMPORTERS", "import_network", "wish"]
 
 _CONFIG = "config.json"
+# Weights files that hold a network beside the weights.
+_GRAPH_KINDS = ("onnx", "pt2")
 # Configurations take a few KB.
 _CONFIG_BYTES_MAX = 4 << 20
 
@@ -49,7 +54,28 @@ def from_json_file(path: Path) -> Network:
         ) from error
 
 
-IMPORTERS: Mapping[str, Callable[[Path], Network]] = {".json": from_json_file}
+def from_pt2_file(path: Path) -> Network:
+    """Read the network of a .pt2 file; no pickle in it is run.
+
+    Raises:
+        BadInputError: it holds no program that a network can be made of.
+        ModelHubError: kind `missing_extra`, torch is not installed.
+    """
+    with files.InputFile(path) as file:
+        found = pt2.read_program(file)
+    return from_exported(
+        found.program,
+        constants=found.constants,
+        ties=found.ties,
+        where=str(path),
+    )
+
+
+IMPORTERS: Mapping[str, Callable[[Path], Network]] = {
+    ".json": from_json_file,
+    ".onnx": from_onnx,
+    ".pt2": from_pt2_file,
+}
 
 
 def import_network(path: Path, specs: Specs) -> Network:
@@ -113,7 +139,8 @@ def wish(given: Path | bool | None, sources: Sequence[Source]) -> Wish:
 
     Args:
         given: A path to import it from, False for none, None for what the sources offer: a model
-            folder's configuration, if transformers and torch are installed.
+            folder's configuration, if transformers and torch are installed, or one .onnx or .pt2
+            file.
     """
     if given is False:
         return Wish(inherit=False)
@@ -121,14 +148,24 @@ def wish(given: Path | bool | None, sources: Sequence[Source]) -> Wish:
         return Wish(source=str(given), importer=partial(import_network, given), required=True)
     configs = (s for s in sources if isinstance(s, FileSource) and s.path == _CONFIG)
     found = next(configs, None)
-    if found is None or not any(source.has_tensors for source in sources):
+    if found is not None and any(source.has_tensors for source in sources):
+        offered = _offered_config(found)
+        if offered is not None:
+            return offered
+    graphs = [s for s in sources if isinstance(s, FileSource) and s.kind in _GRAPH_KINDS]
+    if len(graphs) != 1:
         return Wish()
+    path = graphs[0].source
+    return Wish(source=str(path), importer=partial(import_network, path))
+
+
+def _offered_config(found: FileSource) -> Wish | None:
     if not (optional.available("torch") and optional.available("transformers")):
-        return Wish()
+        return None
     try:
         config = _read_config(found.source)
     except BadInputError:
-        return Wish()
+        return None
     if not from_hf.is_config(config):
-        return Wish()
+        return None
     return Wish(source=str(found.source), importer=partial(from_config, found.source))

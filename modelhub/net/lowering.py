@@ -313,10 +313,12 @@ class Lowering:
     def _size(self, size: Any) -> int | str:
         if isinstance(size, int):
             return size
+        return self._renumbered(str(size.node.expr))
+
+    def _renumbered(self, text: str) -> str:
         # Symbols are numbered as they appear, for equal modules to have equal networks.
         return _SYMBOL.sub(
-            lambda found: self._symbols.setdefault(found[0], f"s{len(self._symbols)}"),
-            str(size.node.expr),
+            lambda found: self._symbols.setdefault(found[0], f"s{len(self._symbols)}"), text
         )
 
     def _argument(self, value: Any) -> Argument:
