@@ -152,10 +152,11 @@ def wish(given: Path | bool | None, sources: Sequence[Source]) -> Wish:
         offered = _offered_config(found)
         if offered is not None:
             return offered
-    graphs = [s for s in sources if isinstance(s, FileSource) and s.kind in _GRAPH_KINDS]
+    # A source may be among both the staged and the last ones.
+    graphs = {s.source for s in sources if isinstance(s, FileSource) and s.kind in _GRAPH_KINDS}
     if len(graphs) != 1:
         return Wish()
-    path = graphs[0].source
+    (path,) = graphs
     return Wish(source=str(path), importer=partial(import_network, path))
 
 

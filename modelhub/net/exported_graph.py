@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from modelhub.net.graph import NODES_MAX, TooLargeError, Value
-from modelhub.net.lowering import Lowering
+from modelhub.net.lowering import SYNONYMS, Lowering
 from modelhub.net.ops import table
 from modelhub.net.scalar_types import SCALAR_TYPES, size_text
 from modelhub.optional import require
@@ -79,7 +79,8 @@ def _allowed(target: str) -> bool:
         return target.startswith(_ATEN)
     base, _, overload = name.partition(".")
     # An op that changes its argument is allowed where the one that does not is.
-    return any(f"aten.{b}.{overload}" in table() for b in (base, base.removesuffix("_")))
+    names = [f"aten.{b}.{overload}" for b in (base, base.removesuffix("_"))]
+    return any(SYNONYMS.get(one, one) in table() for one in names)
 
 
 class ExportedLowering(Lowering):
@@ -87,13 +88,14 @@ class ExportedLowering(Lowering):
 
     Args:
         program: The field `graph_module` of an exported program.
+        ties: As `Lowering` takes them.
 
     Raises:
         ValueError: it has what a network may not hold.
         KeyError, TypeError, AttributeError, IndexError: it is no such program.
     """
 
-    def __init__(self, program: Mapping[str, Any]) -> None:
+    def __init__(self, program: Mapping[str, Any], ties: Mapping[str, Sequence[str]]) -> None:
         self._values_of: dict[int, Value] = {}
         self._subgraphs = SimpleNamespace()
         self._count = 0
@@ -104,7 +106,8 @@ class ExportedLowering(Lowering):
                 graph=graph,
                 graph_module=self._subgraphs,
                 graph_signature=SimpleNamespace(input_specs=self._specs_of(program)),
-            )
+            ),
+            ties,
         )
 
     def _value(self, value: Any) -> Value:
@@ -148,10 +151,10 @@ class ExportedLowering(Lowering):
             item.name = name
             item.meta["val"] = value
             items[name] = item
+        if self._count + len(source["nodes"]) > NODES_MAX:
+            raise TooLargeError(f"more than {NODES_MAX} nodes")
         for node in source["nodes"]:
             self._count += 1
-            if self._count > NODES_MAX:
-                raise TooLargeError(f"more than {NODES_MAX} nodes")
             self._node(graph, node, items, source)
         results = [self._argument_of(one, items) for one in source["outputs"]]
         graph.output(tuple(results))

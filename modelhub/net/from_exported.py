@@ -68,7 +68,11 @@ def from_exported(
                 hint="export the module without run_decompositions(), or commit the file for its "
                 "weights alone",
             )
-        lowering = exported.ExportedLowering(module)
+        groups: dict[str, list[str]] = {}
+        for name, group in (ties or {}).items():
+            groups.setdefault(group, []).append(name)
+        tied = {name: names for names in groups.values() if len(names) > 1 for name in names}
+        lowering = exported.ExportedLowering(module, tied)
         lowering.run()
         network = Network(
             inputs=lowering.inputs,

@@ -28,7 +28,7 @@ from modelhub.net.kinds import AUX
 from modelhub.net.ops import MODE_FLAGS, Op, find, ordered
 from modelhub.optional import require
 
-__all__ = ["Lowering"]
+__all__ = ["SYNONYMS", "Lowering"]
 
 torch: Any = require("torch", "torch")
 
@@ -66,7 +66,7 @@ _MAY_ALIAS = frozenset(
 # What stands for a `with` block: its name, and how many arguments come before the body.
 _BLOCKS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
 # Ops that are another one by its operator.
-_SYNONYMS = {
+SYNONYMS = {
     "aten.__and__.Tensor": "aten.bitwise_and.Tensor",
     "aten.__or__.Tensor": "aten.bitwise_or.Tensor",
     "aten.max.other": "aten.maximum.default",
@@ -166,7 +166,7 @@ class Lowering:
             raise ValueError(f"the op {_label(target)} is not one that a network may hold")
         if _CHECKS.fullmatch(str(target)):
             return
-        base, overload = _SYNONYMS.get(str(target), str(target)).split(".")[1:]
+        base, overload = SYNONYMS.get(str(target), str(target)).split(".")[1:]
         given = self._given(item)
         if base in _SAME or _does_nothing(base, item):
             self._arguments[item] = self._arguments[item.args[0]]
