@@ -68,11 +68,7 @@ def from_exported(
                 hint="export the module without run_decompositions(), or commit the file for its "
                 "weights alone",
             )
-        groups: dict[str, list[str]] = {}
-        for name, group in (ties or {}).items():
-            groups.setdefault(group, []).append(name)
-        tied = {name: names for names in groups.values() if len(names) > 1 for name in names}
-        lowering = exported.ExportedLowering(module, tied)
+        lowering = exported.ExportedLowering(module, _tied(ties or {}))
         lowering.run()
         network = Network(
             inputs=lowering.inputs,
@@ -96,6 +92,14 @@ def from_exported(
             kind="bad_header",
         ) from error
     return network
+
+
+def _tied(ties: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return for each tensor with several names all of them."""
+    groups: dict[str, list[str]] = {}
+    for name, group in ties.items():
+        groups.setdefault(group, []).append(name)
+    return {name: names for names in groups.values() if len(names) > 1 for name in names}
 
 
 def _outputs(module: Any, lowering: Any) -> Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -215,3 +216,11 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "modelhub.net.onnx_graph", raising=False)
     with pytest.raises(ModelHubError, match=r"modelhub-dlv\[onnx\]"):
         from_onnx(b"")
+
+
+def test_the_guide_lists_the_operators() -> None:
+    onnx_module = pytest.importorskip("modelhub.net.onnx_module")
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "networks-in-files.md"
+    text = guide.read_text().partition("Operators: ")[2].partition(". ")[0]
+    listed = {word for word in text.replace("(CRD)", "").split() if word}
+    assert listed == {*onnx_module.FUNCTIONS, "Constant"}
