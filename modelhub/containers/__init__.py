@@ -7,10 +7,11 @@ from a file, and nothing here needs torch.
 
 from __future__ import annotations
 
-from modelhub.containers.detection import KINDS, WEIGHT_SUFFIXES, detect, parse
+from modelhub.containers.detection import GRAPH_KINDS, KINDS, WEIGHT_SUFFIXES, detect, parse
 from modelhub.containers.model import Parsed, Readable, Storage, TensorEntry
 
 __all__ = [
+    "GRAPH_KINDS",
     "KINDS",
     "WEIGHT_SUFFIXES",
     "Parsed",

@@ -21,7 +21,7 @@ from modelhub.containers import (
 from modelhub.containers.model import Parsed, Readable
 from modelhub.errors import BadInputError
 
-__all__ = ["KINDS", "WEIGHT_SUFFIXES", "detect", "parse"]
+__all__ = ["GRAPH_KINDS", "KINDS", "WEIGHT_SUFFIXES", "detect", "parse"]
 
 _BY_SUFFIX = {
     ".safetensors": "safetensors",
@@ -35,6 +35,9 @@ _BY_SUFFIX = {
 # Other programs use these for their own formats, so they are torch files by content only.
 _AMBIGUOUS = frozenset({".bin", ".ckpt"})
 WEIGHT_SUFFIXES = frozenset(_BY_SUFFIX) | _AMBIGUOUS
+
+# Kinds of files that hold a network beside its weights.
+GRAPH_KINDS = frozenset({"onnx", "pt2"})
 
 # Transformers' Trainer pickles its settings, a Python class, under this name, beside the weights.
 _NOT_WEIGHTS = frozenset({"training_args.bin"})

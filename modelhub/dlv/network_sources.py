@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelhub import optional
-from modelhub.containers import pt2
+from modelhub.containers import GRAPH_KINDS, pt2
 from modelhub.dlv.commit_network import Specs, Wish
 from modelhub.dlv.sources import FileSource, Source
 from modelhub.errors import BadInputError, CorruptionError, NotFoundError
@@ -26,8 +26,6 @@ from modelhub.net.graph import Network
 __all__ = ["IMPORTERS", "import_network", "wish"]
 
 _CONFIG = "config.json"
-# Weights files that hold a network beside the weights.
-_GRAPH_KINDS = ("onnx", "pt2")
 # Configurations take a few KB.
 _CONFIG_BYTES_MAX = 4 << 20
 
@@ -153,7 +151,7 @@ def wish(given: Path | bool | None, sources: Sequence[Source]) -> Wish:
         if offered is not None:
             return offered
     # A source may be among both the staged and the last ones.
-    graphs = {s.source for s in sources if isinstance(s, FileSource) and s.kind in _GRAPH_KINDS}
+    graphs = {s.source for s in sources if isinstance(s, FileSource) and s.kind in GRAPH_KINDS}
     if len(graphs) != 1:
         return Wish()
     (path,) = graphs

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from modelhub import ids
+from modelhub.containers import GRAPH_KINDS
 from modelhub.containers.memory import ArrayFile
 from modelhub.containers.model import Parsed
 from modelhub.dlv.bases import Bases
@@ -100,10 +101,18 @@ def _ingest(
 def _prefixes(sources: Sequence[Source], parsed: Sequence[Parsed]) -> list[str]:
     """Choose what keeps tensor names unique: a file that shares a name gets `PATH:` before all.
 
-    Shards of one model share none, so their tensors keep the names the model gave them.
+    Shards of one model share none, so their tensors keep the names the model gave them. A model
+    folder may hold the same weights in ONNX too: then these alone get the prefix.
     """
-    count = Counter(tensor.name for structure in parsed for tensor in structure.tensors)
+    everywhere = Counter(tensor.name for structure in parsed for tensor in structure.tensors)
+    plain = Counter(
+        tensor.name
+        for source, structure in zip(sources, parsed, strict=True)
+        if source.kind not in GRAPH_KINDS
+        for tensor in structure.tensors
+    )
+    counts = [everywhere if source.kind in GRAPH_KINDS else plain for source in sources]
     return [
         f"{source.path}:" if any(count[tensor.name] > 1 for tensor in structure.tensors) else ""
-        for source, structure in zip(sources, parsed, strict=True)
+        for source, structure, count in zip(sources, parsed, counts, strict=True)
     ]

@@ -102,3 +102,18 @@ def test_weights_and_network_from_two_files(repo: Repo, tmp_path: Path) -> None:
     stage.add(repo, [tmp_path / "w.npz"])
     made = commit(repo, "m", network=tmp_path / "m.onnx")
     assert made.network.how == "imported"
+
+
+def test_a_folder_with_the_same_weights_in_onnx(repo: Repo, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    arrays = write_onnx(folder / "m.onnx")
+    np.savez(folder / "w.npz", **arrays)
+    stage.add(repo, [folder])
+    made = commit(repo, "m")
+    with repo.catalog.read() as txn:
+        names = {row.name for row in txn.tensors(resolve(repo, "m").snapshot.tree)}
+    assert names == {*arrays, *(f"m.onnx:{name}" for name in arrays)}
+    assert made.tensors_new == len(arrays)
+    # The plain file has the names that the network reads.
+    assert made.network.how == "imported"
