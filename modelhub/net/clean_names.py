@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from modelhub.net.arguments import NAME_LENGTH_MAX
 
-__all__ = ["by_clean_name", "clean", "clean_names"]
+__all__ = ["Unique", "by_clean_name", "clean", "clean_names"]
 
 _T = TypeVar("_T")
 
@@ -38,6 +38,26 @@ _METHODS = frozenset((
 # fmt: on
 # Room for the numbers that tell equal names apart.
 _LENGTH_MAX = NAME_LENGTH_MAX - 12
+
+
+class Unique:
+    """Gives names that differ from each other and from those in use, in the order of the asking."""
+
+    def __init__(self, used: Iterable[str]) -> None:
+        self._used = {*used}
+        self._numbers: dict[str, int] = {}
+
+    def name(self, start: str) -> str:
+        """Return `start`, or `start_1`, `start_2`, ...: the first that is free."""
+        # Names are never given back, so the search goes on where it ended for the same start.
+        number = self._numbers.get(start, 0)
+        name = f"{start}_{number}" if number else start
+        while name in self._used:
+            number += 1
+            name = f"{start}_{number}"
+        self._numbers[start] = number
+        self._used.add(name)
+        return name
 
 
 def clean(text: str) -> str:
@@ -68,16 +88,11 @@ def clean_names(texts: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
         for parts in [name.split(".")]
         for end in range(1, len(parts))
     }
-    used = {*taken}
+    unique = Unique((*taken, *modules))
     found: dict[str, str] = {}
     # Texts that need no change come first, so that they are the ones that keep their names.
     for text in sorted(wished, key=lambda text: wished[text] != text):
-        name, number = wished[text], 0
-        while name in used or name in modules:
-            number += 1
-            name = f"{wished[text]}_{number}"
-        used.add(name)
-        found[text] = name
+        found[text] = unique.name(wished[text])
     return found
 
 

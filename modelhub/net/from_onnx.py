@@ -5,6 +5,7 @@ torch and onnx are imported on the first call, so that this module can be import
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 from modelhub.errors import BadInputError
 from modelhub.net import graph as graphs
 from modelhub.net.arguments import Argument, Ref, Weight, weights
-from modelhub.net.clean_names import clean, clean_names
+from modelhub.net.clean_names import Unique, clean, clean_names
 from modelhub.net.graph import Group, Network, Node, Output, leaves
 from modelhub.net.kinds import AUX
 from modelhub.optional import require
@@ -24,6 +25,8 @@ __all__ = ["from_onnx"]
 
 # Sizes to try where the file leaves them free: only to trace with, the network keeps them free.
 _BATCH, _LENGTH, _SIDE = 2, 8, 64
+# Of an input to trace with: a batch of 300 images of a megapixel. The zeros take no real memory.
+_VALUES_MAX = 1 << 30
 
 
 def from_onnx(source: str | Path | bytes, *, sizes: Mapping[str, int] | None = None) -> Network:
@@ -83,33 +86,25 @@ def from_onnx(source: str | Path | bytes, *, sizes: Mapping[str, int] | None = N
 
 def _steps(graph: Any, tensors: set[str]) -> list[str]:
     """Return a path for each node: its clean name, unique, neither a tensor nor below one."""
-    used: set[str] = set()
+    unique = Unique(tensors)
     steps = []
     for node in graph.nodes:
         start = clean(node.name.lstrip("/"))
         parts = start.split(".")
         if any(".".join(parts[:end]) in tensors for end in range(1, len(parts) + 1)):
             start = start.replace(".", "_") + "_node"
-        name, number = start, 0
-        while name in used or name in tensors:
-            number += 1
-            name = f"{start}_{number}"
-        used.add(name)
-        steps.append(name)
+        steps.append(unique.name(start))
     return steps
 
 
 def _input_names(graph: Any) -> dict[str, str]:
+    unique = Unique(())
     found: dict[str, str] = {}
     for one in graph.inputs:
         # torch.export makes the names of inputs lower case, and words of Python cannot be any.
         start = re.sub(r"\W", "_", one.name, flags=re.ASCII).lower().lstrip("_") or "input"
         start = f"x{start}" if start[0].isdigit() or iskeyword(start) else start
-        name, number = start, 0
-        while name in found.values():
-            number += 1
-            name = f"{start}_{number}"
-        found[one.name] = name
+        found[one.name] = unique.name(start)
     return found
 
 
@@ -128,6 +123,11 @@ def _examples(
                 usual = _LENGTH if len(one.sizes) < 4 else _SIDE
                 size = chosen.setdefault(size or f"{one.name}.{place}", usual if place else _BATCH)
             shape.append(size)
+        if math.prod(shape) > _VALUES_MAX or len(shape) > graphs.DIMENSIONS_MAX:
+            raise BadInputError(
+                f"input {one.name[:80]!r} of shape {shape[:8]}",
+                expected=f"at most {_VALUES_MAX} values in {graphs.DIMENSIONS_MAX} dimensions",
+            )
         own = names[one.name]
         examples[own] = torch.zeros(shape, dtype=dtype)
         dynamic[own] = tuple(p for p, size in enumerate(one.sizes) if not isinstance(size, int))
@@ -143,19 +143,14 @@ def _tidied(network: Network, steps: Iterable[str]) -> Network:
         if node.module in paths and (best is None or _rank(node) >= _rank(network.nodes[best])):
             main[node.module] = place
     new: dict[str, str] = {}
-    used = {*network.inputs, *(network.nodes[place].module for place in main.values())}
+    unique = Unique({*network.inputs, *(network.nodes[place].module for place in main.values())})
     for place, node in enumerate(network.nodes):
         name = node.module
         if main.get(node.module) != place:
             base = node.op.split(".")[1]
-            start = name = f"{node.module}.{base}" if node.module else base
-            number = 0
-            while name in used:
-                number += 1
-                name = f"{start}_{number}"
+            name = unique.name(f"{node.module}.{base}" if node.module else base)
         elif name in network.inputs:
-            name = f"{name}_node"
-        used.add(name)
+            name = unique.name(f"{name}_node")
         new[node.name] = name
     new |= {name: name for name in network.inputs}
     nodes = tuple(

@@ -54,8 +54,10 @@ def names(drafts: Sequence[Draft], taken: Sequence[str]) -> list[str]:
                 wished[place] = draft.module
     used = {*taken}
     reserved = {*modules, *filter(None, wished)}
+    numbers: dict[str, int] = {}
     return [
-        _unique(draft, wish, used, reserved) for draft, wish in zip(drafts, wished, strict=True)
+        _unique(draft, wish, used, reserved, numbers)
+        for draft, wish in zip(drafts, wished, strict=True)
     ]
 
 
@@ -75,11 +77,15 @@ def _owner(draft: Draft, modules: set[str]) -> str:
     return owner if owner and owner not in modules else ""
 
 
-def _unique(draft: Draft, wish: str, used: set[str], reserved: set[str]) -> str:
+def _unique(
+    draft: Draft, wish: str, used: set[str], reserved: set[str], numbers: dict[str, int]
+) -> str:
     start = wish or (f"{draft.module}.{draft.base}" if draft.module else draft.base)
-    name, number = start, 0
+    name, number = start, numbers.get(start, 0)
     while name in used or (name in reserved and name != wish):
+        # Names are never given back, so the search goes on where it ended for the same start.
         number += 1
         name = f"{start}_{number}"
+    numbers[start] = number
     used.add(name)
     return name

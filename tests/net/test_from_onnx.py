@@ -17,7 +17,7 @@ from modelhub import containers
 from modelhub.errors import BadInputError, ModelHubError
 from modelhub.fs.files import InputFile
 from modelhub.net import build
-from modelhub.net.clean_names import clean, clean_names
+from modelhub.net.clean_names import Unique, clean, clean_names
 from modelhub.net.from_onnx import from_onnx
 from tests.net.models import MODELS
 from tests.net.test_onnx_ops import compare, floats, ints, model
@@ -169,6 +169,8 @@ def hostile(**changes: Any) -> bytes:
         (hostile(array=floats(7)), "do not go together"),
         (hostile(dtype=TensorProto.STRING), "dtype 8"),
         (hostile(times=20_001), "20001 nodes"),
+        (hostile(shape=[1 << 40, 2]), "values in 64 dimensions"),
+        (hostile(shape=[1] * 65), "values in 64 dimensions"),
         (hostile()[:-20], ""),
     ],
 )
@@ -192,6 +194,14 @@ def test_values_in_other_files_are_refused(tmp_path: Any) -> None:
     onnx.save(made, str(tmp_path / "m.onnx"), save_as_external_data=True, location="m.data")
     with pytest.raises(BadInputError, match="lie in other files"):
         from_onnx(tmp_path / "m.onnx")
+
+
+def test_equal_names_cost_no_square() -> None:
+    names = clean_names(f"a{'~' * n}".replace("~", chr(0x2603 + n % 7)) for n in range(300))
+    assert len(set(names.values())) == 300
+    unique = Unique(["x", "x_2"])
+    assert [unique.name("x") for _ in range(3)] == ["x_1", "x_3", "x_4"]
+    assert len({unique.name("y") for _ in range(100_000)}) == 100_000
 
 
 def test_clean_names() -> None:
