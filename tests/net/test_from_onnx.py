@@ -70,7 +70,7 @@ def case(name: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 
 
 OLD = ["mlp", "lenet", "alexnet", "vgg", "resnet", "mobile", "unet", "lstm", "gru", "vit"]
-NEW = ["lenet", "alexnet", "resnet", "mobile", "unet", "encoder", "vit"]
+NEW = ["resnet", "mobile", "encoder"]
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,14 @@ def test_models(name: str, dynamo: bool) -> None:
     module, inputs, others = case(name)
     data = exported(module, inputs, FREE.get(name, (0,)), dynamo)
     key = onnx.load_model_from_string(data).graph.input[0].name
-    for given in (inputs, others):
-        network = compare(data, {key: given.numpy()})
+    network = compare(data, {key: inputs.numpy()}, {key: others.numpy()})
     assert network.executable
 
 
 def test_bert() -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(
-        vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=20,
     )  # fmt: skip
     bert = transformers.BertModel(config, add_pooling_layer=False)
@@ -104,8 +103,8 @@ def test_bert() -> None:
     data = exported(Last(), torch.randint(0, 30, (2, 7)), (0, 1), True)
     network = compare(data, {"tokens": torch.randint(0, 30, (3, 5)).numpy()})
     kinds = [node.kind for node in network.nodes]
-    assert (kinds.count("EMBED"), kinds.count("LN")) == (3, 5)
-    assert kinds.count("FULL") >= 12
+    assert (kinds.count("EMBED"), kinds.count("LN")) == (3, 3)
+    assert kinds.count("FULL") >= 6
 
 
 def test_names_are_those_of_the_file_and_of_the_container(tmp_path: Any) -> None:

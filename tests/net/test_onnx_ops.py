@@ -62,20 +62,22 @@ def model(
     return onnx.shape_inference.infer_shapes(made).SerializeToString()
 
 
-def compare(data: bytes, inputs: dict[str, np.ndarray]) -> Any:
+def compare(data: bytes, *batches: dict[str, np.ndarray]) -> Any:
     """Run the file in onnxruntime and as a network read back from its JSON; return the network."""
     network = from_json(to_json(from_onnx(data)))
     proto = onnx.load_model_from_string(data).graph
     weights = {one.name: numpy_helper.to_array(one) for one in proto.initializer}
     module = build(network, weights)
-    expected = runtime.InferenceSession(data, providers=["CPUExecutionProvider"]).run(None, inputs)
-    with torch.no_grad():
-        found = module(*(torch.from_numpy(array) for array in inputs.values()))
-    found = list(found.values()) if isinstance(found, dict) else [found]
-    for left, right in zip(expected, found, strict=True):
-        assert left.shape == tuple(right.shape)
-        assert str(right.dtype)[6:] == left.dtype.name
-        assert np.allclose(left, right.numpy(), rtol=1e-4, atol=1e-5)
+    session = runtime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for inputs in batches:
+        expected = session.run(None, inputs)
+        with torch.no_grad():
+            found = module(*(torch.from_numpy(array) for array in inputs.values()))
+        found = list(found.values()) if isinstance(found, dict) else [found]
+        for left, right in zip(expected, found, strict=True):
+            assert left.shape == tuple(right.shape)
+            assert str(right.dtype)[6:] == left.dtype.name
+            assert np.allclose(left, right.numpy(), rtol=1e-4, atol=1e-5)
     return network
 
 
