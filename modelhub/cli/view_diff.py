@@ -190,10 +190,17 @@ def _settings(result: Diff, full: bool) -> Grid:
     return _grid(columns, rows, "metadata", full)
 
 
+def _series_names(result: Diff) -> list[str]:
+    """Return the metrics whose series differ; snapshots of one version have the same ones."""
+    names = {name for version in result.versions for name in version.series}
+    # repr: nan is not equal to itself.
+    return sorted(n for n in names if len({repr(v.series.get(n)) for v in result.versions}) > 1)
+
+
 def _metrics(result: Diff) -> Charts:
     """Return the series of all versions, those of one metric one below the other."""
     charts = []
-    for name in sorted({name for version in result.versions for name in version.series}):
+    for name in _series_names(result):
         for version in result.versions:
             values = [value for _, value in version.series.get(name, ())]
             if values:
@@ -205,7 +212,7 @@ def _plots(result: Diff, drawn: bool) -> list[Block]:
     if not drawn:
         return []
     plots = []
-    for name in sorted({name for version in result.versions for name in version.series}):
+    for name in _series_names(result):
         curves = [Curve(v.rev, v.series[name]) for v in result.versions if v.series.get(name)]
         plots.append(Plot(name, curves))
     return [Plots(plots, "curves")]
