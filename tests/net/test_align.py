@@ -4,14 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
 from modelhub.net import from_module, from_weights
 from modelhub.net.align import Alignment, align
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network, Node, Value
-from tests.net.models import MODELS, Block, Encoder, ResNet
+
+torch = pytest.importorskip("torch")
+
+from tests.net.models import MODELS, Block, Encoder, ResNet  # noqa: E402
+
+nn = torch.nn
 
 X = torch.randn(2, 3, 8, 8)
 TOKENS = torch.randint(0, 20, (2, 7))

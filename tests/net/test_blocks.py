@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import Any
+
+import pytest
 
 from modelhub.net import from_module, from_weights
 from modelhub.net.blocks import Block, blocks, drawn_edges, drawn_outputs, rows
-from tests.net.models import MODELS
+
+torch = pytest.importorskip("torch")
+
+from tests.net.models import MODELS  # noqa: E402
+
+nn = torch.nn
 
 
 def test_equal_blocks_are_one_row() -> None:
@@ -38,7 +44,7 @@ def test_a_module_that_runs_twice_makes_two_blocks() -> None:
             super().__init__()
             self.body = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def forward(self, x: Any) -> Any:
             return self.body(torch.tanh(self.body(x)))
 
     network = from_module(Twice(), (torch.randn(2, 4),))

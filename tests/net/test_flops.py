@@ -3,16 +3,20 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
-from tests.net.models import MODELS
-from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from modelhub.net import from_module, from_weights
 from modelhub.net.flops import costs
 from modelhub.net.graph import Network, Node
 from modelhub.net.sizes import resolve
+
+torch = pytest.importorskip("torch")
+
+from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+from tests.net.models import MODELS  # noqa: E402
+
+nn = torch.nn
 
 SIZES = {"s0": 2, "s1": 7}
 
@@ -108,7 +112,9 @@ def test_weights_alone_have_no_flops() -> None:
 def test_a_size_without_a_number_is_not_counted() -> None:
     network = from_module(MODELS["mlp"].make(), (MODELS["mlp"].inputs(2),))
     strange = [
-        Node(n.name, n.op, n.module, n.arguments, tuple(type(v)(v.dtype, ("u7",)) for v in n.values))
+        Node(
+            n.name, n.op, n.module, n.arguments, tuple(type(v)(v.dtype, ("u7",)) for v in n.values)
+        )
         for n in network.nodes
     ]
     found = costs(Network(network.inputs, tuple(strange), network.tensors, network.outputs))

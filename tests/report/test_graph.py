@@ -23,7 +23,7 @@ def _graph(names: str = "abcd", labels: dict[str, str] | None = None) -> Graph:
 def test_layers_and_bends() -> None:
     found = plans(_graph())
     outer, inner = found[0], found[1]
-    assert [[outer.items[i].kind for i in layer] for layer in outer.layers][0] == ["step"]
+    assert [outer.items[i].kind for i in outer.layers[0]] == ["step"]
     assert sorted(outer.items[i].kind for i in outer.layers[1]) == ["bend", "box"]
     assert len(outer.links) == 3
     assert [[inner.items[i].kind for i in layer] for layer in inner.layers] == [
@@ -46,13 +46,15 @@ def test_every_link_goes_down_and_nothing_overlaps() -> None:
         spots = [placed.items[item] for item in items]
         for left, right in itertools.pairwise(spots):
             assert left.x + left.width / 2 < right.x - right.width / 2
-        assert all(0 <= spot.x - spot.width / 2 for spot in spots)
+        assert all(spot.x >= spot.width / 2 for spot in spots)
         assert all(spot.x + spot.width / 2 <= placed.width for spot in spots)
 
 
 def _wide(count: int) -> Graph:
     steps = tuple(Step(i, (Face(f"step {i}"),)) for i in range(count))
-    edges = {(i // 2, i) for i in range(1, count)} | {(i, count - 1) for i in range(0, count - 1, 5)}
+    edges = {(i // 2, i) for i in range(1, count)} | {
+        (i, count - 1) for i in range(0, count - 1, 5)
+    }
     return Graph(
         ("",), Box(0, (Face(""),), steps), [Edge(a, b, (True,)) for a, b in sorted(edges)], ""
     )
@@ -72,7 +74,7 @@ def test_long_edges_cost_no_more_than_linear() -> None:
 
 
 def test_names_are_escaped() -> None:
-    graph = _graph(labels={"a": '<script>alert(1)</script>', "b": '"><img src=x onerror=1>'})
+    graph = _graph(labels={"a": "<script>alert(1)</script>", "b": '"><img src=x onerror=1>'})
     page = html.render(Page("t", (graph,)))
     assert "<script>alert" not in page
     assert "<img" not in page
