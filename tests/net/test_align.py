@@ -87,7 +87,7 @@ def test_renamed_layers() -> None:
 
     found = align(_net(_convs(nn.ReLU)), _net(Renamed()))
     assert [(m.left, m.right) for m in found.renamed] == [(str(i), f"body.{i}") for i in range(11)]
-    assert not (found.added or found.removed or found.changed or found.edges_added)
+    assert (found.added, found.removed, found.changed, found.edges_added) == ((), (), (), ())
 
 
 def test_dropped_encoder_layer() -> None:
@@ -141,7 +141,8 @@ def test_order_alone_is_a_move() -> None:
     right = Network({"x": value}, (gelu, relu, end), (), Ref("c"))
     found = align(left, right)
     assert [m.moved for m in found.matches].count(True) == 1
-    assert not (found.added or found.removed or found.edges_added or found.edges_removed)
+    assert (found.added, found.removed) == ((), ())
+    assert (found.edges_added, found.edges_removed) == ((), ())
 
 
 def test_large_tables_are_split_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def _products(network: Network, flops: dict[str, int]) -> int:
             total += flops[node.name] - given * bias
         elif node.kind == "ATTN":
             query, key = (
-                resolve(values[node.arguments[name].node][0].shape, SIZES)  # type: ignore[union-attr]
+                resolve(values[node.arguments[name].node][0].shape, SIZES)
                 for name in ("query", "key")
             )
             scores = math.prod(query[:-1]) * key[-2]
