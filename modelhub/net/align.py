@@ -7,6 +7,7 @@ programming over rows (Needleman and Wunsch, J. Mol. Biol. 48, 1970, without a p
 split in halves where the table would be large, so that memory stays linear (Hirschberg, CACM 18(6),
 1975). Time is that of comparing all pairs: a few seconds for 20,000 nodes on both sides. What is
 left over is paired then if it only moved, or if it stands in the same place of the graph.
+A pair that has nothing in common but its kind is none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from modelhub.net.align_runs import moved, replaced, slide
 from modelhub.net.align_side import Side, forms
 from modelhub.net.graph import Network
+from modelhub.net.kinds import AUX
 from modelhub.net.subsequence import common, encode, increasing
 
 __all__ = ["Alignment", "Edge", "Match", "align"]
@@ -88,7 +90,7 @@ def align(left: Network, right: Network) -> Alignment:
     sides = Side(left), Side(right)
     pairs = common(*encode(_parts(sides[0]), _parts(sides[1])))
     a, b = sides
-    match = dict(pairs)
+    match = {i: j for i, j in pairs if not _by_chance(sides[0], i, sides[1], j)}
     slide(a, b, match)
     back = {j: i for i, j in match.items()}
     slide(b, a, back)
@@ -128,6 +130,21 @@ def _parts(side: Side) -> list[Iterable[Hashable]]:
         side.before,
         side.after,
     ]
+
+
+def _by_chance(a: Side, i: int, b: Side, j: int) -> bool:
+    """Whether a pair has nothing in common but its kind: other name, weights and neighbours."""
+    return (
+        a.nodes[i].name != b.nodes[j].name
+        and a.shapes[i] != b.shapes[j]
+        and not _alike(a.before[i], b.before[j])
+        and not _alike(a.after[i], b.after[j])
+    )
+
+
+def _alike(mine: tuple[str, ...], its: tuple[str, ...]) -> bool:
+    # That both have something beside them that only arranges values says nothing.
+    return mine == its and any(kind != AUX for kind in mine)
 
 
 def _changes(a: Side, b: Side, i: int, j: int) -> tuple[tuple[str, Any, Any], ...]:

@@ -27,13 +27,13 @@ class Side:
         self.attributes = [_attributes(node) for node in network.nodes]
         self.shapes = [self._shapes(node) for node in network.nodes]
         readers: list[list[str]] = [[] for _ in network.nodes]
-        self.before: list[Hashable] = []
+        self.before: list[tuple[str, ...]] = []
         for node in network.nodes:
             sources = [self.index[name] for name in node.inputs if name in self.index]
             self.before.append(tuple(self.kinds[source] for source in sources))
             for source in sources:
                 readers[source].append(node.kind)
-        self.after: list[Hashable] = [tuple(kinds) for kinds in readers]
+        self.after: list[tuple[str, ...]] = [tuple(kinds) for kinds in readers]
 
     def _shapes(self, node: Node) -> tuple[tuple[str, tuple[int, ...]], ...]:
         found = (self.tensors[name] for name in node.parameters)

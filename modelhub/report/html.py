@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
@@ -31,9 +32,17 @@ from modelhub.report.text import visible
 __all__ = ["render"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Count graphs and strips over the whole page, as steps of a graph refer to strips."""
+
+    graphs: Iterator[int]
+    strips: Iterator[int]
+
+
 def render(page: Page) -> str:
     """Return the page as an HTML document; every text in it is escaped."""
-    number = itertools.count()
+    number = _Numbers(itertools.count(), itertools.count())
     body = "\n".join(part for block in page.blocks for part in _block(block, number))
     title = _text(page.title)
     subtitle = f'<p class="subtitle">{_text(page.subtitle)}</p>\n' if page.subtitle else ""
@@ -57,14 +66,14 @@ def _text(text: str) -> str:
     return escape(visible(text))
 
 
-def _block(block: Block, number: Iterator[int]) -> Iterable[str]:
+def _block(block: Block, number: _Numbers) -> Iterable[str]:
     content = list(_content(block, number))
     if content and not isinstance(block, Folded) and block.heading:
         yield f"<h2>{_text(block.heading)}</h2>"
     yield from content
 
 
-def _content(block: Block, number: Iterator[int]) -> Iterable[str]:
+def _content(block: Block, number: _Numbers) -> Iterable[str]:
     match block:
         case Facts():
             rows = [(label, text) for label, text in block.rows if text]
@@ -89,7 +98,7 @@ def _content(block: Block, number: Iterator[int]) -> Iterable[str]:
                 yield f'<p class="note">{_text(block.note)}</p>'
         case Graph():
             if block.root.children:
-                yield graph_svg.draw(block, next(number))
+                yield graph_svg.draw(block, next(number.graphs))
             if block.root.children and block.note:
                 yield f'<p class="note">{_text(block.note)}</p>'
         case Plots():
@@ -97,7 +106,7 @@ def _content(block: Block, number: Iterator[int]) -> Iterable[str]:
                 yield f'<div class="plots">{"".join(map(plot_svg.draw, block.plots))}</div>'
         case Strips():
             if block.strips:
-                yield _strips(block)
+                yield _strips(block, number.strips)
         case Folded():
             if block.block.rows:
                 summary = f"<summary>{_text(block.summary)}</summary>"
@@ -123,9 +132,9 @@ def _grid(grid: Grid) -> str:
     return f'<div class="wide"><table><tr>{head}</tr>\n' + "\n".join(rows) + "</table></div>"
 
 
-def _strips(block: Strips) -> str:
+def _strips(block: Strips, numbers: Iterator[int]) -> str:
     figures = []
-    for index, strip in enumerate(block.strips):
+    for strip in block.strips:
         pictures = "".join(
             f'<img alt="{_text(caption)}" title="{_text(caption)}" '
             f'src="data:image/png;base64,{base64.b64encode(data).decode("ascii")}">'
@@ -133,7 +142,8 @@ def _strips(block: Strips) -> str:
         )
         caption = f"{_text(strip.name)} <small>{_text(strip.facts)}</small>"
         figures.append(
-            f'<figure data-strip="{index}"><figcaption>{caption}</figcaption>{pictures}</figure>'
+            f'<figure data-strip="{next(numbers)}">'
+            f"<figcaption>{caption}</figcaption>{pictures}</figure>"
         )
     note = f'<p class="note">{_text(block.note)}</p>' if block.note else ""
     return f'{note}<div class="strips">{"".join(figures)}</div>'

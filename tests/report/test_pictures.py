@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 
@@ -53,3 +54,5 @@ def test_strips_and_folded_tables() -> None:
     assert "<cap>" not in page
     # Without a drawing there is nothing to open or pick.
     assert "<script" not in page
+    # Numbers go on over the page: steps of drawings refer to them.
+    assert re.findall(r'data-strip="(\d+)"', html.render(Page("t", (strips, strips)))) == ["0", "1"]
