@@ -90,6 +90,7 @@ class Draft:
         self.outputs: Output = network.outputs
         self.tensors: dict[str, Tensor] = {tensor.name: tensor for tensor in network.tensors}
         self._carriers: dict[str, bool] = dict.fromkeys(network.inputs, True)
+        self._aside = {name: _is_aside(value) for name, value in network.inputs.items()}
         self._readers: dict[str, dict[str, None]] = {name: {} for name in network.inputs}
         self._reads: dict[str, tuple[tuple[Ref, ...], tuple[str, ...]]] = {}
         self._tensor_readers: dict[str, int] = dict.fromkeys(self.tensors, 0)
@@ -151,8 +152,16 @@ class Draft:
         return self._carriers[name]
 
     def carried(self, node: Node) -> tuple[Ref, ...]:
-        """Return the values of carriers that a node reads, each once; sizes are none."""
-        return tuple(ref for ref in self.reads(node.name) if self._carriers[ref.node])
+        """Return the values of carriers that a node reads, each once; sizes are none.
+
+        Masks that are made of inputs of whole numbers without weights do not count beside others.
+        """
+        found = tuple(ref for ref in self.reads(node.name) if self._carriers[ref.node])
+        return tuple(ref for ref in found if not self._aside[ref.node]) or found
+
+    def is_aside(self, name: str) -> bool:
+        """Whether a node or input is whole numbers, or made of them without weights: a mask."""
+        return self._aside[name]
 
     def reads(self, name: str) -> tuple[Ref, ...]:
         """Return the values that a node of the network reads, each once."""
@@ -224,11 +233,12 @@ class Draft:
         """Add an input."""
         self.inputs[name] = value
         self._carriers[name] = True
+        self._aside[name] = _is_aside(value)
         self._readers[name] = {}
 
     def remove_input(self, name: str) -> None:
         """Take out an input that nothing reads."""
-        del self.inputs[name], self._carriers[name], self._readers[name]
+        del self.inputs[name], self._carriers[name], self._readers[name], self._aside[name]
 
     def remove(self, names: Iterable[str], *, keep: str = "") -> None:
         """Take nodes out that nothing reads, and what nothing reads then, tensors too.
@@ -244,7 +254,7 @@ class Draft:
                 continue
             refs, tensors = self._reads[name]
             self._unlink(node)
-            del self.nodes[name], self._readers[name], self._carriers[name]
+            del self.nodes[name], self._readers[name], self._carriers[name], self._aside[name]
             self.order.remove(name)
             for gone in (self.pending, self.grown, self.unsure):
                 gone.discard(name)
@@ -315,15 +325,17 @@ class Draft:
         self.nodes[name] = node
         self._reads[name] = refs, tensors
         self._readers.setdefault(name, {})
-        carries = False
+        carries, aside = False, all(self.tensors[each].role == "constant" for each in tensors)
         for ref in refs:
             self._readers[ref.node][name] = None
             carries = carries or carriers[ref.node]
+            aside = aside and self._aside[ref.node]
         for tensor in tensors:
             self._tensor_readers[tensor] += 1
         carriers[name] = carries and not (
             node.op.startswith("sym.") or node.op.split(".")[1] in _SHAPE_ONLY
         )
+        self._aside[name] = aside
         if pending:
             self.pending.add(name)
 
@@ -333,6 +345,10 @@ class Draft:
             self._readers[ref.node].pop(node.name, None)
         for tensor in tensors:
             self._tensor_readers[tensor] -= 1
+
+
+def _is_aside(value: Value) -> bool:
+    return value.dtype.startswith(("int", "uint", "bool"))
 
 
 def _reads(node: Node) -> tuple[tuple[Ref, ...], tuple[str, ...]]:

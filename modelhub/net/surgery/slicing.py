@@ -190,7 +190,8 @@ def _collect(
 
 
 def _comes_along(draft: Draft, node: Node, behind: set[str]) -> bool:
-    return node.name in behind or node.kind == AUX or not draft.carries(node.name)
+    made_again = node.kind == AUX or draft.is_aside(node.name)
+    return node.name in behind or made_again or not draft.carries(node.name)
 
 
 def _inside(node: Node, behind: set[str]) -> bool:
