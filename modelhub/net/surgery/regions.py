@@ -38,8 +38,9 @@ def region(draft: Draft, names: Sequence[str]) -> Region:
     """
     if not names:
         raise SurgeryError("no nodes are named")
-    # Sizes that are computed among the nodes may be read by others too: they stay if they are.
+    # Sizes and masks that are made among the nodes may be read by others too: they stay if so.
     inside = {name for name in names if draft.node(name) and draft.carries(name)}
+    inside = {name for name in inside if not draft.is_aside(name)} or inside
     _take_in_views(draft, inside)
     reads: dict[Ref, str] = {}
     results: dict[Ref, None] = {}
