@@ -2,7 +2,7 @@
 
 `python -m bench codec` measures the codec alone, beside its peers; `python -m bench candidates`
 how bases are found without being told; `python -m bench archival` the planner of the archive, and
-`python -m bench retrieve` how fast snapshots are read by its plans.
+`python -m bench retrieve` how fast snapshots are read by its plans; `python -m bench dql` queries.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench import (
     bench_archive,
     bench_candidates,
     bench_codec,
+    bench_dql,
     bench_main_job,
     bench_retrieve,
     data,
@@ -33,6 +34,7 @@ _OTHERS = {
     "archival": bench_archival.main,
     "archive": bench_archive.main,
     "retrieve": bench_retrieve.main,
+    "dql": bench_dql.main,
 }
 
 
