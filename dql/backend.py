@@ -52,7 +52,11 @@ class Node(Protocol):
 
 
 class Network(Protocol):
-    """A directed graph of nodes without cycles."""
+    """A directed graph of nodes without cycles.
+
+    It may have `readers`, a mapping from the name of each node to the names of those that take its
+    output, where that is known already.
+    """
 
     @property
     def nodes(self) -> Sequence[Node]:

@@ -5,7 +5,7 @@ A *node set* is some nodes of one network, in the network's order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -31,12 +31,8 @@ class Wiring:
     def __init__(self, network: Network) -> None:
         nodes = network.nodes
         self.nodes = {node.name: node for node in nodes}
-        self.after: dict[str, list[str]] = {name: [] for name in self.nodes}
-        for node in nodes:
-            inputs = node.inputs
-            for name in inputs if len(inputs) < 2 else dict.fromkeys(inputs):
-                if name in self.after:
-                    self.after[name].append(node.name)
+        known: Mapping[str, Sequence[str]] | None = getattr(network, "readers", None)
+        self.after = _readers(nodes) if known is None else known
         self._network = network
 
     @cached_property
@@ -115,6 +111,15 @@ class Wiring:
             if through or reach == "any":
                 todo += self.beside(name, direction)
         return sorted(found, key=self.order.__getitem__)
+
+
+def _readers(nodes: Sequence[Node]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {node.name: [] for node in nodes}
+    for node in nodes:
+        for name in dict.fromkeys(node.inputs):
+            if name in found:
+                found[name].append(node.name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, overload
 
 from modelhub.catalog import keys
 from modelhub.catalog.rows import REPAIR_HINT
 from modelhub.errors import CorruptionError
-from modelhub.net.outline import Outline
+from modelhub.net.outline import Outline, wired
 
 __all__ = ["outline_of_row", "outline_row", "terms_of_row"]
 
@@ -49,24 +51,55 @@ def outline_of_row(row: Any) -> Outline:
     """
     try:
         executable, inputs, names, words, kinds, counts, edges, outputs, _, attributes = row
-        kind_words = words.split(" ")
-        flat = _unpacked(edges)
-        sources = []
-        at = 0
-        for count in _unpacked(counts):
-            sources.append(flat[at : at + count])
-            at += count
+        structure = _structure(inputs, names, words, kinds, counts, edges)
         return Outline(
-            inputs=tuple(inputs.split("\n")) if inputs else (),
-            names=tuple(names.split("\n")) if names else (),
-            kinds=tuple([kind_words[number] for number in kinds]),
-            sources=tuple(sources),
+            inputs=structure.inputs,
+            names=structure.names,
+            kinds=structure.kinds,
+            sources=structure.sources,
             outputs=_unpacked(outputs),
             attributes=_Attributes(attributes, len(kinds)),
             executable=executable,
+            reads=structure.reads,
+            readers=structure.readers,
         )
     except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
         raise _damaged(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Structure:
+    inputs: tuple[str, ...]
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sources: tuple[tuple[int, ...], ...]
+    reads: tuple[tuple[str, ...], ...]
+    readers: dict[str, list[str]]
+
+
+# Networks that follow each other in a repository mostly differ in sizes alone.
+@lru_cache(maxsize=64)
+def _structure(
+    inputs: str, names: str, words: str, kinds: bytes, counts: bytes, edges: bytes
+) -> _Structure:
+    kind_words = words.split(" ")
+    flat = _unpacked(edges)
+    sources = []
+    at = 0
+    for count in _unpacked(counts):
+        sources.append(flat[at : at + count])
+        at += count
+    of_inputs = tuple(inputs.split("\n")) if inputs else ()
+    of_nodes = tuple(names.split("\n")) if names else ()
+    reads, readers = wired(of_inputs, of_nodes, sources)
+    return _Structure(
+        inputs=of_inputs,
+        names=of_nodes,
+        kinds=tuple([kind_words[number] for number in kinds]),
+        sources=tuple(sources),
+        reads=reads,
+        readers=readers,
+    )
 
 
 def terms_of_row(row: Any) -> tuple[list[str], list[tuple[str, str]]]:

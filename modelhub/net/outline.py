@@ -16,7 +16,7 @@ from modelhub.net.graph import Network, leaves
 from modelhub.net.kinds import AUX
 from modelhub.net.layers import attributes_of
 
-__all__ = ["SEEN_THROUGH", "Outline", "outline_of", "pairs_of"]
+__all__ = ["SEEN_THROUGH", "Outline", "outline_of", "pairs_of", "wired"]
 
 # Activations, dropout, and what only arranges or flattens. The query language has the same set.
 SEEN_THROUGH = frozenset(
@@ -41,6 +41,8 @@ class Outline:
         attributes: For each node its attributes by name, as queries know them.
         executable: Whether edges are known; without them `sources` are empty.
         pairs: Pairs of kinds between which there is a near hop to the second.
+        reads: For each node the names of the inputs and nodes that it reads.
+        readers: For each node, by name, the nodes that read it; shared, so not to be changed.
     """
 
     inputs: tuple[str, ...]
@@ -51,6 +53,8 @@ class Outline:
     attributes: Sequence[Mapping[str, Any]]
     executable: bool = True
     pairs: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    reads: tuple[tuple[str, ...], ...] = ()
+    readers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def outline_of(network: Network) -> Outline:
@@ -62,16 +66,34 @@ def outline_of(network: Network) -> Outline:
     sources = tuple(tuple(numbers[name] for name in node.inputs) for node in network.nodes)
     returned = (leaf.node for leaf in leaves(network.outputs) if isinstance(leaf, Ref))
     attributes = attributes_of(network)
+    names = tuple(node.name for node in network.nodes)
+    reads, readers = wired(inputs, names, sources)
     return Outline(
         inputs=inputs,
-        names=tuple(node.name for node in network.nodes),
+        names=names,
         kinds=kinds,
         sources=sources,
         outputs=tuple(numbers[name] for name in dict.fromkeys(returned)),
         attributes=[attributes[node.name] for node in network.nodes],
         executable=network.executable,
         pairs=pairs_of(kinds, sources, len(inputs)),
+        reads=reads,
+        readers=readers,
     )
+
+
+def wired(
+    inputs: Sequence[str], names: Sequence[str], sources: Sequence[Sequence[int]]
+) -> tuple[tuple[tuple[str, ...], ...], dict[str, list[str]]]:
+    """Return what each node reads, and what reads it, by names; see `Outline`."""
+    both = (*inputs, *names)
+    reads = tuple(tuple([both[source] for source in each]) for each in sources)
+    readers: dict[str, list[str]] = {name: [] for name in names}
+    for name, each in zip(names, reads, strict=True):
+        for source in each:
+            if source in readers:
+                readers[source].append(name)
+    return reads, readers
 
 
 def pairs_of(

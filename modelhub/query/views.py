@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -42,13 +42,17 @@ class NetworkView:
     def nodes(self) -> list[NodeView]:
         """All nodes, each behind those that it takes."""
         outline = self._outline
-        names = (*outline.inputs, *outline.names)
         return [
-            NodeView(outline, number, name, kind, tuple([names[source] for source in sources]))
-            for number, (name, kind, sources) in enumerate(
-                zip(outline.names, outline.kinds, outline.sources, strict=True)
+            NodeView(outline, number, name, kind, reads)
+            for number, (name, kind, reads) in enumerate(
+                zip(outline.names, outline.kinds, outline.reads, strict=True)
             )
         ]
+
+    @property
+    def readers(self) -> Mapping[str, Sequence[str]]:
+        """For each node, by name, the nodes that read it."""
+        return self._outline.readers
 
     @property
     def outputs(self) -> list[str]:
