@@ -93,7 +93,7 @@ def answer(
                 _ = value.record
     return Answer(
         kind=found.kind,
-        columns=found.names,
+        columns=found.names if ran else (),
         rows=rows,
         is_versions=ran and len(found.names) == 1 and all(is_version(row[0]) for row in rows),
         ran=ran,
