@@ -91,6 +91,8 @@ def _structure(
         at += count
     of_inputs = tuple(inputs.split("\n")) if inputs else ()
     of_nodes = tuple(names.split("\n")) if names else ()
+    if len(kinds) != len(of_nodes) or at != len(flat):
+        raise ValueError("columns of different lengths")
     reads, readers = wired(of_inputs, of_nodes, sources)
     return _Structure(
         inputs=of_inputs,
@@ -164,14 +166,14 @@ class _Attributes(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(self._count))]
-        if self._found is None:
-            try:
+        try:
+            if self._found is None:
                 different, numbers = keys.unpack_record(self._packed)
                 self._found = different, _unpacked(numbers)
-            except (TypeError, ValueError, struct.error) as error:
-                raise _damaged(error) from error
-        different, numbers = self._found
-        return different[numbers[index]]
+            different, numbers = self._found
+            return different[numbers[index]]
+        except (IndexError, TypeError, ValueError, struct.error) as error:
+            raise _damaged(error) from error
 
 
 def _damaged(error: Exception) -> CorruptionError:

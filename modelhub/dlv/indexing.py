@@ -15,7 +15,6 @@ from modelhub.dlv import networks
 from modelhub.dlv.state import Repo
 from modelhub.errors import ModelHubError
 from modelhub.net.outline import Outline, outline_of
-from modelhub.pas.manifest import Manifest
 
 __all__ = ["SMALLER_IS_BETTER", "best_of", "extremes", "fill", "index_version"]
 
@@ -43,14 +42,21 @@ def extremes(series: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, E
     return found
 
 
-def index_version(txn: WriteTxn, version_id: bytes, manifest: Manifest, blob: Blob) -> None:
+def index_version(
+    txn: WriteTxn,
+    version_id: bytes,
+    network: bytes,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    blob: Blob,
+) -> None:
     """Write what a version is found by.
 
     Args:
+        network: The object that holds N; empty if there is none.
         blob: Reads an object by its id. A network that cannot be read is left out: `fsck` tells.
     """
-    txn.put_series(version_id, extremes(manifest.series))
-    txn.put_network(version_id, manifest.network, _outline(txn, manifest.network, blob))
+    txn.put_series(version_id, extremes(series))
+    txn.put_network(version_id, network, _outline(txn, network, blob))
 
 
 def _outline(txn: WriteTxn, network: bytes, blob: Blob) -> Outline | None:
@@ -65,13 +71,18 @@ def _outline(txn: WriteTxn, network: bytes, blob: Blob) -> Outline | None:
 def fill(repo: Repo) -> None:
     """Write the rows of all versions anew, in one transaction; waits for other writers.
 
-    Raises:
-        CorruptionError: a version cannot be read.
+    Of a version that is damaged they lack what cannot be read: `fsck` tells.
     """
     with repo.writer_lock(), repo.catalog.write() as txn:
         if txn.indexes_complete():
             return
         txn.clear_indexes()
         for _, _, version_id in list(txn.numbered()):
-            index_version(txn, version_id, repo.manifest(version_id), repo.store.blob)
+            version = txn.version(version_id)
+            assert version is not None
+            try:
+                series = repo.manifest(version_id).series
+            except ModelHubError:
+                series = {}
+            index_version(txn, version_id, version.network, series, repo.store.blob)
         txn.finish_indexes()

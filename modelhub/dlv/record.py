@@ -99,7 +99,7 @@ def put_version(
         stored_bytes=stored_bytes,
     )
     txn.put_version(record, dict(manifest.metadata))
-    indexing.index_version(txn, version_id, manifest, blob)
+    indexing.index_version(txn, version_id, manifest.network, manifest.series, blob)
     for file in manifest.files:
         txn.put_file(file.sha256, file.size, file.recipe)
 
