@@ -30,7 +30,7 @@ from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.memory import GivenNetwork, content_of
-from modelhub.dlv.resolve import format_rev, resolve
+from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.usage import Usage, usage
 from modelhub.errors import NotFoundError
@@ -169,7 +169,12 @@ class Version:
 
 
 def _version(repo: Repo, record: VersionRecord) -> Version:
-    return Version(repo, record, resolve(repo, format_rev(record)).snapshot)
+    best = None
+    if len(record.snapshots) > 1:
+        # Of one snapshot nothing need be read, which counts where there are thousands of versions.
+        with repo.catalog.read() as txn:
+            best = txn.metadata(record.id).get("best_snapshot")
+    return Version(repo, record, default_snapshot(record, best))
 
 
 class Repository:

@@ -166,6 +166,8 @@ class _Attributes(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(self._count))]
+        if not 0 <= index < self._count:
+            raise IndexError(index)
         try:
             if self._found is None:
                 different, numbers = keys.unpack_record(self._packed)
