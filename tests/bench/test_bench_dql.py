@@ -8,6 +8,7 @@ import pytest
 
 from bench import bench_dql
 from bench.bench_dql import METADATA, STRUCTURE, Cold, Figures, Row, bars, page, scanned, timed
+from bench.dql_networks import ImportTimes, RunTimes
 from bench.dql_repositories import many_networks, many_versions
 from modelhub.dlv.state import Repo
 
@@ -38,8 +39,8 @@ def test_the_page_has_every_figure() -> None:
         metadata=[Row("select m", 3, 1.5, 99.0), Row("select n", 4, 49.0, 98.0)],
         structure=[Cold("select m where m has CONV", 7, 0.5, 0.9, 2.0)],
         made={"slice": 5.0, "construct, one layer more": 101.0},
-        forward={"ResNet": (2.0, 2.5)},
-        minilm=(3.0, 181),
+        forward=[RunTimes("ResNet", 2.0, 2.5)],
+        minilm=ImportTimes(4.0, 3.0, 181),
     )
     assert [bar.holds for bar in bars(figures)] == [True, True, True, False, True, True]
     text = page(figures, "a machine")
