@@ -136,13 +136,13 @@ class RepoBackend:
         record = version.record
         rev = f"{version.name}@{version.sequence}"
         if not record.network:
-            raise EditError(f"{rev} has no network")
+            raise EditError(f"the version {rev} has no network")
         found = self._networks.get(record.network)
         if found is None:
             found = self._networks[record.network] = networks.network_of(self.repo, record)
         if not found.executable:
             raise EditError(
-                f"{rev} was committed as weights alone, so its edges are not known; "
+                f"the version {rev} was committed as weights alone, so its edges are not known; "
                 "commit it with its network"
             )
         return found
