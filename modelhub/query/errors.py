@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import dql
 from modelhub.errors import ModelHubError
@@ -39,6 +39,20 @@ class QueryError(ModelHubError, dql.DqlError):
 
     def __str__(self) -> str:
         return self.args[0] if self.args else self.found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # So that it crosses the border of a process, as other errors do.
+        return _again, (_parts(self), [_parts(other) for other in self.others])
+
+
+def _parts(error: dql.DqlError) -> tuple[str, str, int, int]:
+    return error.message, error.source, error.line, error.column
+
+
+def _again(own: tuple[str, str, int, int], others: list[tuple[str, str, int, int]]) -> QueryError:
+    found = [dql.DqlError(m, source=s, line=row, column=c) for m, s, row, c in others]
+    message, source, line, column = own
+    return QueryError(dql.DqlError(message, source=source, line=line, column=column, others=found))
 
 
 def _carets(error: dql.DqlError) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 
 import pytest
 
@@ -23,6 +24,9 @@ def test_it_is_both_and_shows_all_places(repository: modelhub.Repository) -> Non
     assert error.caret.endswith("^")
     assert str(error).count("^") == 2
     assert len(error.others) == 1
+
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.kind, again.detail) == (str(error), error.kind, error.detail)
 
     stream = io.StringIO()
     failures.print_error(error, stream, as_json=False)
