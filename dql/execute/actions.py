@@ -286,8 +286,8 @@ class _Step:
 
 
 def _sentence(error: EditError) -> str:
-    text = str(error).removesuffix(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    # No capital: it may begin with the name of a node or version.
+    return f"{str(error).removesuffix('.')}."
 
 
 def _verb(action: ast.Action) -> str:

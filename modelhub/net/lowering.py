@@ -313,7 +313,9 @@ class Lowering:
     def _size(self, size: Any) -> int | str:
         if isinstance(size, int):
             return size
-        return self._renumbered(str(size.node.expr))
+        # What torch found to be fixed after all is a number that looks like a symbol.
+        text = str(size.node.expr)
+        return int(text) if text.isdigit() else self._renumbered(text)
 
     def _renumbered(self, text: str) -> str:
         # Symbols are numbered as they appear, for equal modules to have equal networks.

@@ -135,11 +135,11 @@ def _errors(found: Result) -> list[str]:
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        ('m1["conv*"].insert = BN("same")', "There is a node `same` already."),
+        ('m1["conv*"].insert = BN("same")', "there is a node `same` already."),
         ('m1["conv*"].kernel = 3', "`conv1` has no `kernel`."),
         ('m1["nothing"].delete', "No action has a node to be done to in this network."),
         ('m1["fc8"].out = m1["conv*"].kernel', "This is null for `fc8`, expected a value."),
-        ('m1["conv1"].delete = m1["fc8"]', "There is no edge between these nodes."),
+        ('m1["conv1"].delete = m1["fc8"]', "there is no edge between these nodes."),
         ('m1["conv1"].delete = m1["relu1"]', "`relu1` cannot do without its input."),
     ],
 )
@@ -156,7 +156,7 @@ def test_some_models_fail_and_some_do_not() -> None:
     found = run('construct m2 from m1 mutate m1["relu1"].delete', backend())
     assert [row[0].parents for row in found.rows] == [["old"], ["max"]]
     assert [each.version.id for each in found.failures] == ["avg", "flat"]
-    assert _errors(found)[1] == "There is no network with edges."
+    assert _errors(found)[1] == "there is no network with edges."
     assert found.notes == (
         '`m1["relu1"]` takes no node of `alexnet-avgv1@1`; nothing was done there.',
     )
