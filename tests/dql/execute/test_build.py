@@ -139,7 +139,7 @@ def _errors(found: Result) -> list[str]:
         ('m1["conv*"].kernel = 3', "`conv1` has no `kernel`."),
         ('m1["nothing"].delete', "No action has a node to be done to in this network."),
         ('m1["fc8"].out = m1["conv*"].kernel', "This is null for `fc8`, expected a value."),
-        ('m1["conv1"].delete = m1["fc8"]', "there is no edge between these nodes."),
+        ('m1["conv1"].delete = m1["fc8"]', "There is no edge between these nodes."),
         ('m1["conv1"].delete = m1["relu1"]', "`relu1` cannot do without its input."),
     ],
 )
