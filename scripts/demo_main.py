@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from demo_steps import models, story
+from demo_steps import asking, models, story
 from demo_steps.models import Plan
 from demo_steps.shell import CommandFailedError, Shell
 
@@ -54,7 +54,12 @@ def _tell(shell: Shell, plans: list[Plan]) -> dict[str, list[bool]]:
     story.put_in(shell, plans)
     print("\n== Looking at them", flush=True)
     story.look(shell)
-    print("\n== Taking them out again", flush=True)
+    print("\n== Asking what is in there", flush=True)
+    asking.ask(shell)
+    print("\n== Cutting and building networks", flush=True)
+    asking.build(shell)
+    shell.run("modelhub", "list", "--lineage")
+    print("\n== Taking the files out again", flush=True)
     identical = {plan.rev: story.take_out(shell, plan) for plan in plans}
     story.check(shell)
     _table(shell, identical)
@@ -65,16 +70,18 @@ def _table(shell: Shell, identical: dict[str, list[bool]]) -> None:
     """Print what went in, what each commit added to the packs, and what came back identical."""
     print(f"\n== {'version':<18}{'went in':>12}{'takes':>12}{'saved':>8}   came back identical")
     for row in shell.ask("modelhub", "list")["versions"]:
-        _row(row["rev"], row["logical_bytes"], row["stored_bytes"], identical[row["rev"]])
+        results = identical.get(row["rev"], [])
+        _row(row["rev"], row["logical_bytes"], row["stored_bytes"], results)
     used = shell.ask("modelhub", "du")
     everything = [result for results in identical.values() for result in results]
     _row("all", used["logical_bytes"], used["stored_bytes"], everything)
 
 
 def _row(name: str, logical: int, stored: int, results: list[bool]) -> None:
+    checked = f"{sum(results)} of {len(results)} files checked" if results else "made here"
     print(
         f"   {name:<18}{logical / MB:>9.2f} MB{stored / MB:>9.2f} MB{1 - stored / logical:>8.1%}"
-        f"   {sum(results)} of {len(results)} files checked"
+        f"   {checked}"
     )
 
 

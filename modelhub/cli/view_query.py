@@ -91,7 +91,7 @@ def _document(repo: Repo, value: Any) -> Any:
 
 
 def show_answer(output: Output, repo: Repo, answer: Answer, *, quiet: bool) -> None:
-    """Print an answer: the plan where it is asked for, rows, and what was saved."""
+    """Print an answer: the steps where they are asked for, rows, and what was saved."""
     if quiet:
         for row in answer.rows:
             output.line("  ".join(_text(value) for value in row))

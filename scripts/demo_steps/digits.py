@@ -12,7 +12,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Run", "fine_tune", "train"]
+from modelhub.net import from_module, to_json
+
+__all__ = ["Run", "fine_tune", "train", "write_network"]
 
 # 1,797 images of 8 by 8; the last 360 are held out, as they stand (they are by other writers).
 HELD_OUT = 360
@@ -97,6 +99,12 @@ def train(folder: Path) -> Run:
     """Train from scratch for eight epochs; about five seconds on one core."""
     torch.manual_seed(0)
     return _fit(Cnn(), folder, rate=1e-3, epochs=8, move=False)
+
+
+def write_network(path: Path) -> Path:
+    """Write the CNN's network N to a file, without weights, and return the path."""
+    path.write_bytes(to_json(from_module(Cnn(), (torch.zeros(2, 1, 8, 8),))))
+    return path
 
 
 def fine_tune(start: Path, folder: Path, *, rate: float, layers: tuple[str, ...] = ()) -> Run:

@@ -18,13 +18,14 @@ __all__ = ["Plan", "make", "minilm_folder"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A version to commit: its revision, message and base, and either a run or a folder."""
+    """A version to commit: its revision and message, what it is made of, and its base."""
 
     rev: str
     message: str
     base: str = ""
     run: Run | None = None
     folder: Path | None = None
+    network: Path | None = None
 
     @property
     def name(self) -> str:
@@ -35,6 +36,7 @@ class Plan:
 def make(folder: Path) -> list[Plan]:
     """Train, fine-tune and fetch; every version comes after the one it is based on."""
     scratch = _told("a CNN on scikit-learn's digits", lambda: digits.train(folder / "digits"))
+    network = digits.write_network(folder / "digits.json")
     last = list(scratch.snapshots.values())[-1]
     moved = _told(
         "its fine-tuning on digits moved by a pixel",
@@ -50,7 +52,7 @@ def make(folder: Path) -> list[Plan]:
         lambda: finetune.fine_tune(folder / "minilm", folder / "minilm-pydoc"),
     )
     return [
-        Plan("digits@1", "Trained from scratch", run=scratch),
+        Plan("digits@1", "Trained from scratch", run=scratch, network=network),
         Plan("digits@2", "Fine-tuned on moved digits", base="digits@1", run=moved),
         Plan("digits-head@1", "Only the last layer trained on", base="digits@1", run=head),
         Plan("minilm@1", "all-MiniLM-L6-v2 as published", folder=folder / "minilm"),

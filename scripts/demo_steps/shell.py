@@ -47,6 +47,22 @@ class Shell:
             raise CommandFailedError(f"`{shlex.join(words)}` ended with status {status}")
         return seconds
 
+    def python(self, text: str) -> None:
+        """Show a program and run it with this environment's Python.
+
+        Raises:
+            CommandFailedError: it ended with a status other than 0.
+        """
+        print(f"\n$ python <<'end'\n{text}end", flush=True)
+        done = subprocess.run(
+            [sys.executable, "-"],
+            cwd=self.folder,
+            env=self._environment,
+            input=text.encode(),
+        )
+        if done.returncode != 0:
+            raise CommandFailedError(f"the program ended with status {done.returncode}")
+
     def ask(self, *words: str) -> Any:
         """Run a command with --json, unseen, and return its document."""
         done = subprocess.run(
@@ -85,7 +101,8 @@ def _folded(words: tuple[str, ...]) -> str:
             parts[-1] += " " + shlex.quote(word)
     lines = [parts[0]]
     for part in parts[1:]:
-        if len(lines[-1]) + 1 + len(part) > _COMMAND_CHARS_MAX:
+        # A word may have lines of its own: the last of them is the one that goes on.
+        if len(lines[-1].rpartition("\n")[2]) + 1 + len(part) > _COMMAND_CHARS_MAX:
             lines.append("    " + part)
         else:
             lines[-1] += " " + part

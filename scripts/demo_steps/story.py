@@ -17,6 +17,8 @@ def put_in(shell: Shell, plans: list[Plan]) -> None:
         words = ["modelhub", "commit", plan.name, "-m", plan.message]
         if plan.base:
             words += ["--base", plan.base]
+        if plan.network is not None:
+            words += ["--network", _inside(shell, plan.network)]
         if plan.folder is not None:
             shell.run("modelhub", "add", _inside(shell, plan.folder))
             words += ["--tag", "published"]

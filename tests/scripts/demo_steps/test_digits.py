@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from demo_steps.digits import Cnn, fine_tune
+from demo_steps.digits import Cnn, fine_tune, write_network
+from modelhub.net import build, from_json
 
 
 def test_training_the_last_layer_leaves_the_others_alone(tmp_path: Path) -> None:
@@ -21,3 +22,10 @@ def test_training_the_last_layer_leaves_the_others_alone(tmp_path: Path) -> None
     rows = [json.loads(line) for line in run.log.read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+def test_the_network_in_the_file_is_that_of_the_cnn(tmp_path: Path) -> None:
+    model = Cnn()
+    network = from_json(write_network(tmp_path / "digits.json").read_bytes())
+    images = torch.rand(5, 1, 8, 8)
+    assert torch.equal(build(network, model.state_dict())(images), model(images))

@@ -38,3 +38,18 @@ def test_compares_bytes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert shell.same("a", "b")
     assert not shell.same("a", "c")
     assert "# NOT IDENTICAL" in capfd.readouterr().out
+
+
+def test_a_program_is_shown_and_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shell = Shell(tmp_path)
+    shell.python("print(6 * 7)\n")
+    assert capfd.readouterr().out == "\n$ python <<'end'\nprint(6 * 7)\nend\n42\n"
+    with pytest.raises(CommandFailedError, match="status 3"):
+        shell.python("raise SystemExit(3)\n")
+
+
+def test_the_last_line_of_a_word_is_what_an_option_must_fit_behind(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Shell(tmp_path).run("true", "x" * 60 + "\n" + "y" * 60, "--save")
+    assert capfd.readouterr().out.endswith("y' --save\n")
