@@ -54,8 +54,12 @@ class Node(Protocol):
 class Network(Protocol):
     """A directed graph of nodes without cycles.
 
-    It may have `readers`, a mapping from the name of each node to the names of those that take its
-    output, where that is known already.
+    It may have more where that is known already:
+
+    - `wired`: False if the edges are not known; nodes then have no inputs.
+    - `readers`: a mapping from the name of each node to the names of those that take its output.
+    - `structure`: something to hash; networks for which it is equal have the same names, kinds,
+      edges and outputs, in the same order.
     """
 
     @property

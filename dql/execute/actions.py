@@ -229,7 +229,9 @@ class Actions:
         for one in found:
             others = step.evaluator.value(filled(value, one.captures), step.row)
             readers = others.names if isinstance(others, NodeSet) else ()
-            edges += [(one.name, two) for two in readers if two in step.wiring.after[one.name]]
+            edges += [
+                (one.name, two) for two in readers if two in step.wiring.structure.after[one.name]
+            ]
         if not edges:
             raise self._wrong(step.action, "There is no edge between these nodes.")
         for name, reader in edges:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dql import ast
 from dql.backend import Backend, Network, Ordered, Probe, Value, Version
 from dql.errors import DqlError
 from dql.memory.graph import Wiring
+from dql.memory.structure import Structure
 from dql.mistakes import Mistake, error_of
 
 __all__ = ["Session"]
@@ -54,6 +55,7 @@ class Session:
         self._versions: OrderedDict[str, Version | None] = OrderedDict()
         self._wirings: OrderedDict[str, Wiring | None] = OrderedDict()
         self._networks: OrderedDict[int, tuple[Network, Wiring]] = OrderedDict()
+        self._structures: OrderedDict[Hashable, Structure] = OrderedDict()
         self._estimates: OrderedDict[Any, int | None] = OrderedDict()
         self._derived: dict[str, tuple[int, Version]] = {}
         self._ranks: dict[str, int] | None = None
@@ -95,8 +97,15 @@ class Session:
         if network is None:
             return None
         # Versions may share a network; it is kept too, so that no other gets its id.
-        both = _kept(self._networks, id(network), lambda: (network, Wiring(network)), _WIRINGS_MAX)
+        both = _kept(self._networks, id(network), lambda: self._both(network), _WIRINGS_MAX)
         return both[1]
+
+    def _both(self, network: Network) -> tuple[Network, Wiring]:
+        key = getattr(network, "structure", None)
+        if key is None:
+            return network, Wiring(network)
+        structure = _kept(self._structures, key, lambda: Structure(network), _WIRINGS_MAX)
+        return network, Wiring(network, structure)
 
     def rank(self, version_id: str) -> tuple[int, int]:
         """Return what sorts versions into their order: those made here are behind all stored."""

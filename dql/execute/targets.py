@@ -84,7 +84,7 @@ class Targets:
             reached = evaluator.value(of_node, marked)
             for name in reached.names if isinstance(reached, NodeSet) else ():
                 held.setdefault(name, Target(name, one.captures))
-        return sorted(held.values(), key=lambda each: wiring.order[each.name])
+        return sorted(held.values(), key=lambda each: wiring.structure.order[each.name])
 
     def _selected(
         self, selector: ast.Subscript, evaluator: Evaluator, row: Row, wiring: Wiring
@@ -96,7 +96,7 @@ class Targets:
             return
         old = ast.Subscript(ast.Variable(self._variable), selector.key)
         asked = [each for each in self._conditions if old in ast.walk(each)]
-        for name in wiring.nodes if compiled is not None else ():
+        for name in wiring.names if compiled is not None else ():
             captures = compiled.match(name) if compiled is not None else None
             if captures is not None and self._meets(name, old, asked):
                 yield Target(name, captures)
@@ -138,6 +138,8 @@ def together(targets: Sequence[Target], wiring: Wiring) -> list[list[Target]]:
                 continue
             group.append(found)
             for direction in ("next", "prev"):
-                todo += wiring.beside(found.name, "next" if direction == "next" else "prev")
-        groups.append(sorted(group, key=lambda each: wiring.order[each.name]))
+                todo += wiring.structure.beside(
+                    found.name, "next" if direction == "next" else "prev"
+                )
+        groups.append(sorted(group, key=lambda each: wiring.structure.order[each.name]))
     return groups

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dql import ast
@@ -18,7 +18,7 @@ from dql.memory.graph import (
     common_ancestor,
     descendants,
 )
-from dql.memory.templates import first_kinds, fits
+from dql.memory.templates import Fitting
 from dql.memory.values import (
     VALUES_MAX,
     Series,
@@ -44,6 +44,10 @@ __all__ = ["Evaluator", "Row", "plain", "sort_key", "wiring_of"]
 
 Row = Mapping[str, Any]
 _Truth = bool | None
+# Type of a piece -> the method of Evaluator for it.
+_METHODS: dict[type, str] = {}
+# Patterns that are kept ready; actions make new ones for each node.
+_FITTINGS_MAX = 256
 
 
 def wiring_of(version: Version) -> Wiring | None:
@@ -79,6 +83,7 @@ class Evaluator:
         self._group: Sequence[Row] | None = None
         self._all = False
         self._named: frozenset[str] = frozenset()
+        self._fittings: dict[int, Fitting] = {}
 
     def seeing(self, wiring: Callable[[Version], Wiring | None]) -> Evaluator:
         """Return an evaluator that is like this one but finds networks another way."""
@@ -86,9 +91,14 @@ class Evaluator:
 
     def value(self, piece: ast.Piece, row: Row, group: Sequence[Row] | None = None) -> Any:
         """Return the value of an expression; `group` is what aggregates run over."""
-        before, self._group = self._group, group if group is not None else self._group
+        method = _METHODS.get(type(piece))
+        if method is None:
+            method = _METHODS[type(piece)] = f"_{type(piece).__name__.lower()}"
+        if group is None:
+            return getattr(self, method)(piece, row)
+        before, self._group = self._group, group
         try:
-            return getattr(self, f"_{type(piece).__name__.lower()}")(piece, row)
+            return getattr(self, method)(piece, row)
         finally:
             self._group = before
 
@@ -157,7 +167,7 @@ class Evaluator:
             reached = ancestors if name == "ancestors" else descendants
             return Several(tuple(reached(lineage, version)))
         if name == "metrics":
-            return {key: Series(key, items) for key, items in version.metrics.items()}
+            return _Metrics(version.metrics)
         if name in ("config", "metadata"):
             return getattr(version, name)
         if name in ("nodes", "input", "output"):
@@ -169,8 +179,11 @@ class Evaluator:
         if wiring is None:
             return None
         if which == "nodes":
-            return NodeSet(wiring, list(wiring.nodes))
-        return NodeSet(wiring, wiring.inputs() if which == "input" else wiring.outputs())
+            return NodeSet(wiring, wiring.names)
+        if not wiring.wired:
+            return None
+        structure = wiring.structure
+        return NodeSet(wiring, structure.inputs() if which == "input" else structure.outputs())
 
     def _subscript(self, piece: ast.Subscript, row: Row) -> Any:
         of, key = self.value(piece.of, row), single(self.value(piece.key, row))
@@ -179,20 +192,17 @@ class Evaluator:
         nodes = self._nodes(of, "nodes") if hasattr(of, "parents") else None
         if nodes is None:
             return self._asked(of, key) if isinstance(of, Mapping) else None
-        try:
-            selector = compile_selector(key)
-        except PatternError:
-            return None
-        kept = [name for name in nodes.names if selector.match(name) is not None]
-        return NodeSet(nodes.wiring, kept)
+        names = nodes.wiring.structure.once(("selected", key), lambda: _selected(nodes.names, key))
+        return None if names is None else NodeSet(nodes.wiring, names)
 
     def _hop(self, piece: ast.Hop, row: Row) -> Any:
         named, self._named = self._named, frozenset()
         of = self.value(piece.of, row)
         self._named = named
-        if not isinstance(of, NodeSet):
+        if not isinstance(of, NodeSet) or not of.wiring.wired:
             return None
-        return NodeSet(of.wiring, of.wiring.hop(of.names, piece.direction, piece.reach, named))
+        reached = of.wiring.structure.hop(of.names, piece.direction, piece.reach, named)
+        return NodeSet(of.wiring, reached)
 
     # operators
 
@@ -333,20 +343,55 @@ class Evaluator:
         return found != piece.negated
 
     def _has(self, piece: ast.Has, row: Row) -> _Truth:
-        self._named = first_kinds(piece.pattern)
+        pattern = self._fitting(piece.pattern)
+        self._named = pattern.first
         subject = self.value(piece.subject, row)
         self._named = frozenset()
         if hasattr(subject, "parents"):
             subject = self._nodes(subject, "nodes")
         if not isinstance(subject, NodeSet):
             return None
+        wiring = subject.wiring
+        if pattern.needs_edges and not wiring.wired:
+            return None
         if self._all and not piece.negated:
-            return all(
-                fits(piece.pattern, subject.wiring, [each], self._parameters)
-                for each in subject.names
-            )
-        found = fits(piece.pattern, subject.wiring, subject.names, self._parameters)
-        return found != piece.negated
+            return all(pattern.fits(wiring, [each]) for each in subject.names)
+        return pattern.fits(wiring, subject.names) != piece.negated
+
+    def _fitting(self, pattern: ast.Pattern) -> Fitting:
+        found = self._fittings.get(id(pattern))
+        if found is None:
+            if len(self._fittings) >= _FITTINGS_MAX:
+                self._fittings.clear()
+            found = self._fittings[id(pattern)] = Fitting(pattern, self._parameters)
+        return found
+
+
+class _Metrics(Mapping[str, Series]):
+    """The metrics of a version; the values of one are looked up when it is asked for."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Sequence[float]]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Series:
+        return Series(name, self._values[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _selected(names: Sequence[str], key: str) -> tuple[str, ...] | None:
+    """Return the names that a selector takes; None if it is none."""
+    try:
+        selector = compile_selector(key)
+    except PatternError:
+        return None
+    return tuple([name for name in names if selector.match(name) is not None])
 
 
 def _bounded(piece: ast.Piece, left: Any, right: Any) -> None:

@@ -1,18 +1,17 @@
-"""Walk networks and lineage.
+"""Nodes of networks, and lineage.
 
 A *node set* is some nodes of one network, in the network's order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
-from dql.ast import Reach
-from dql.ast.words import AUX, SEEN_THROUGH
 from dql.backend import Network, Node, Version
+from dql.memory.structure import Structure
 
 __all__ = [
     "Lineage",
@@ -26,100 +25,48 @@ __all__ = [
 
 
 class Wiring:
-    """A network's nodes by name, with what each one's output goes to."""
+    """A network's nodes by name, with its structure.
 
-    def __init__(self, network: Network) -> None:
-        nodes = network.nodes
-        self.nodes = {node.name: node for node in nodes}
-        known: Mapping[str, Sequence[str]] | None = getattr(network, "readers", None)
-        self.after = _readers(nodes) if known is None else known
+    Args:
+        network: The network.
+        structure: Its structure, if that is known already.
+    """
+
+    def __init__(self, network: Network, structure: Structure | None = None) -> None:
         self._network = network
+        self.structure = Structure(network) if structure is None else structure
 
     @cached_property
-    def order(self) -> dict[str, int]:
-        """The number of each node in the network's order."""
-        return {name: number for number, name in enumerate(self.nodes)}
+    def nodes(self) -> Mapping[str, Node]:
+        """The nodes by name, in the network's order."""
+        return _Nodes(self._network.nodes, self.structure.order)
 
-    def beside(self, name: str, direction: Literal["next", "prev"]) -> Sequence[str]:
-        """Return the nodes at the other ends of a node's edges."""
-        if direction == "next":
-            return self.after[name]
-        return [each for each in dict.fromkeys(self.nodes[name].inputs) if each in self.nodes]
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the nodes, in the network's order."""
+        return self.structure.names
 
-    def inputs(self) -> list[str]:
-        """Return the nodes that read what comes into the network, in the network's order.
-
-        They are those with an input that is no node; if there is none, those without inputs. Nodes
-        that only arrange, AUX, are passed over.
-        """
-        reading = [
-            name
-            for name, node in self.nodes.items()
-            if any(each not in self.nodes for each in node.inputs)
-        ]
-        first = reading or [name for name, node in self.nodes.items() if not node.inputs]
-        return self._working(first, "next")
-
-    def outputs(self) -> list[str]:
-        """Return the nodes whose values the network returns, in the network's order.
-
-        They are the network's `outputs`; if it has none, the nodes that nothing reads. AUX is
-        passed over.
-        """
-        returned = [each for each in self._network.outputs if each in self.nodes]
-        last = returned or [name for name, readers in self.after.items() if not readers]
-        return self._working(last, "prev")
-
-    def _working(self, names: Sequence[str], direction: Literal["next", "prev"]) -> list[str]:
-        found, seen = set(), set()
-        todo = list(names)
-        while todo:
-            name = todo.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if self.nodes[name].kind == AUX:
-                todo += self.beside(name, direction)
-            else:
-                found.add(name)
-        return sorted(found, key=self.order.__getitem__)
-
-    def hop(
-        self,
-        names: Iterable[str],
-        direction: Literal["next", "prev"],
-        reach: Reach,
-        named: frozenset[str] = frozenset(),
-    ) -> list[str]:
-        """Return the nodes that a hop from some nodes comes to, in the network's order.
-
-        Args:
-            named: The kinds that a near hop stops at although it passes over such nodes.
-        """
-        passed = SEEN_THROUGH - named
-        found: set[str] = set()
-        seen: set[str] = set()
-        todo = [each for name in names for each in self.beside(name, direction)]
-        while todo:
-            name = todo.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            through = reach == "near" and self.nodes[name].kind in passed
-            if not through:
-                found.add(name)
-            if through or reach == "any":
-                todo += self.beside(name, direction)
-        return sorted(found, key=self.order.__getitem__)
+    @property
+    def wired(self) -> bool:
+        """Whether the edges are known."""
+        return self.structure.wired
 
 
-def _readers(nodes: Sequence[Node]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {node.name: [] for node in nodes}
-    for node in nodes:
-        for name in dict.fromkeys(node.inputs):
-            if name in found:
-                found[name].append(node.name)
-    return found
+class _Nodes(Mapping[str, Node]):
+    __slots__ = ("_nodes", "_order")
+
+    def __init__(self, nodes: Sequence[Node], order: Mapping[str, int]) -> None:
+        self._nodes = nodes
+        self._order = order
+
+    def __getitem__(self, name: str) -> Node:
+        return self._nodes[self._order[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._order)
+
+    def __len__(self) -> int:
+        return len(self._order)
 
 
 @dataclass(frozen=True, slots=True)

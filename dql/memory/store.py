@@ -26,6 +26,7 @@ class MemoryNetwork:
 
     nodes: Sequence[MemoryNode]
     outputs: Sequence[str] = ()
+    wired: bool = True
 
 
 @dataclass(frozen=True, slots=True)

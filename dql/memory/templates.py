@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,52 +13,75 @@ from dql.memory.graph import Wiring
 from dql.memory.values import any_of, compare, equal, quantity
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
 
-__all__ = ["first_kinds", "fits"]
-
-
-def first_kinds(pattern: ast.Pattern) -> frozenset[str]:
-    """Return the kinds that a pattern's first step names."""
-    return _kinds(pattern.steps[0])
+__all__ = ["Fitting"]
 
 
 def _kinds(step: ast.Step) -> frozenset[str]:
     return frozenset(each.kind.upper() for each in step.templates)
 
 
-def fits(
-    pattern: ast.Pattern,
-    wiring: Wiring,
-    names: Iterable[str],
-    parameters: Mapping[str, Value],
-) -> bool:
-    """Say whether a pattern starts at one of some nodes: some path fits, step by step."""
-    here = set(names)
-    for number, step in enumerate(pattern.steps):
-        if number:
-            here = set(wiring.hop(here, "next", step.reach, _kinds(step)))
-        here = set(_fitting(step, wiring, here, parameters))
-        if not here:
-            return False
-    return bool(here)
+class Fitting:
+    """A pattern made ready to be held against many networks.
+
+    Args:
+        pattern: The pattern.
+        parameters: The values of `:name`.
+    """
+
+    def __init__(self, pattern: ast.Pattern, parameters: Mapping[str, Value]) -> None:
+        # Kept, so that no other pattern gets its id.
+        self.pattern = pattern
+        self._steps = [_Step(step, parameters) for step in pattern.steps]
+        self._plain = all(step.plain for step in self._steps)
+        # The kinds that the first step names.
+        self.first = _kinds(pattern.steps[0])
+        self.needs_edges = len(pattern.steps) > 1
+
+    def fits(self, wiring: Wiring, names: Sequence[str]) -> bool:
+        """Say whether the pattern starts at one of some nodes: some path fits, step by step."""
+        if self._plain:
+            # Without attributes it is the same for all networks of a structure.
+            structure = wiring.structure
+            return structure.once((self, tuple(names)), lambda: self._fits(wiring, names))
+        return self._fits(wiring, names)
+
+    def _fits(self, wiring: Wiring, names: Sequence[str]) -> bool:
+        here = names
+        last = len(self._steps) - 1
+        for number, step in enumerate(self._steps):
+            if number:
+                here = wiring.structure.hop(here, "next", step.reach, step.kinds)
+            if number == last:
+                return any(step.fits(wiring, name) for name in here)
+            here = [name for name in here if step.fits(wiring, name)]
+            if not here:
+                return False
+        return False
 
 
-def _fitting(
-    step: ast.Step, wiring: Wiring, names: Iterable[str], parameters: Mapping[str, Value]
-) -> Iterator[str]:
-    """Yield the nodes that a step fits; most differ in their kind alone."""
-    by_kind: dict[str, list[list[_Argument]]] = {}
-    for template in step.templates:
-        kind = template.kind.upper()
-        arguments = [_argument(each, kind, parameters) for each in template.arguments]
-        by_kind.setdefault(kind, []).append(arguments)
-    for name in names:
+class _Step:
+    def __init__(self, step: ast.Step, parameters: Mapping[str, Value]) -> None:
+        self.reach = step.reach
+        self.kinds = _kinds(step)
+        self.plain = True
+        self._negated = step.negated
+        self._by_kind: dict[str, list[list[_Argument]]] = {}
+        for template in step.templates:
+            kind = template.kind.upper()
+            arguments = [_argument(each, kind, parameters) for each in template.arguments]
+            self._by_kind.setdefault(kind, []).append(arguments)
+            self.plain &= not arguments
+
+    def fits(self, wiring: Wiring, name: str) -> bool:
+        """Say whether a node is what the step asks for; most differ in their kind alone."""
+        wanted = self._by_kind.get(wiring.structure.kinds[name])
+        if wanted is None:
+            return self._negated
+        if self.plain:
+            return not self._negated
         node = wiring.nodes[name]
-        found = any(
-            all(_meets(each, node) for each in arguments)
-            for arguments in by_kind.get(node.kind, ())
-        )
-        if found != step.negated:
-            yield name
+        found = any(all(_meets(each, node) for each in arguments) for arguments in wanted)
+        return found != self._negated
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +125,7 @@ def _family(value: Any) -> str:
         return "number"
     if hasattr(value, "parents"):
         return "version"
-    return type(value).__name__
+    return "mapping" if isinstance(value, Mapping) else type(value).__name__
 
 
 def _alike(left: Any, right: Any) -> tuple[Any, Any]:
@@ -220,7 +220,15 @@ def plain(value: Any) -> Any:
         return ("version", value.id)
     if hasattr(value, "wiring"):
         return ("nodes", *value.names)
-    return (_family(value), repr(value) if isinstance(value, list | dict) else value)
+    return (_family(value), _written(value) if isinstance(value, list | Mapping) else value)
+
+
+def _written(value: Any) -> str:
+    """Return a text that is equal where values are, whatever mappings they are."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key!r}: {_written(item)}" for key, item in value.items())
+        return f"{{{inner}}}"
+    return repr(value)
 
 
 def sort_key(value: Any) -> tuple[str, Any]:
@@ -232,4 +240,4 @@ def sort_key(value: Any) -> tuple[str, Any]:
     if hasattr(value, "wiring"):
         return family, repr(list(value.names))
     ordered = family in ("number", "str", "datetime", "timedelta", "boolean")
-    return family, value if ordered else repr(value)
+    return family, value if ordered else _written(value)

@@ -51,23 +51,25 @@ def outline_of_row(row: Any) -> Outline:
     """
     try:
         executable, inputs, names, words, kinds, counts, edges, outputs, _, attributes = row
-        structure = _structure(inputs, names, words, kinds, counts, edges)
+        structure = _structure(executable, inputs, names, words, kinds, counts, edges, outputs)
         return Outline(
             inputs=structure.inputs,
             names=structure.names,
             kinds=structure.kinds,
             sources=structure.sources,
-            outputs=_unpacked(outputs),
+            outputs=structure.outputs,
             attributes=_Attributes(attributes, len(kinds)),
             executable=executable,
             reads=structure.reads,
             readers=structure.readers,
+            structure=structure,
         )
     except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
         raise _damaged(error) from error
 
 
-@dataclass(frozen=True, slots=True)
+# Equal only if it is the same: to hash all columns would cost more than it saves.
+@dataclass(frozen=True, slots=True, eq=False)
 class _Structure:
     inputs: tuple[str, ...]
     names: tuple[str, ...]
@@ -75,13 +77,22 @@ class _Structure:
     sources: tuple[tuple[int, ...], ...]
     reads: tuple[tuple[str, ...], ...]
     readers: dict[str, list[str]]
+    outputs: tuple[int, ...]
 
 
 # Networks that follow each other in a repository mostly differ in sizes alone.
 @lru_cache(maxsize=64)
 def _structure(
-    inputs: str, names: str, words: str, kinds: bytes, counts: bytes, edges: bytes
+    executable: bool,  # noqa: ARG001
+    inputs: str,
+    names: str,
+    words: str,
+    kinds: bytes,
+    counts: bytes,
+    edges: bytes,
+    outputs: bytes,
 ) -> _Structure:
+    # `executable` is among what structures are told apart by.
     kind_words = words.split(" ")
     flat = _unpacked(edges)
     sources = []
@@ -101,6 +112,7 @@ def _structure(
         sources=tuple(sources),
         reads=reads,
         readers=readers,
+        outputs=_unpacked(outputs),
     )
 
 

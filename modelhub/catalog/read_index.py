@@ -79,6 +79,11 @@ class IndexReads(Transaction):
         found = self._scan(Relation.SERIES, (version_id,))
         return {cast(str, items[1]): (row[0], row[1], row[2]) for items, row in found}
 
+    def one_series(self, version_id: bytes, name: str) -> Extremes | None:
+        """Return one metric series of a version; None if there is none of this name."""
+        row = self._get(Relation.SERIES, (version_id, name))
+        return None if row is None else (row[0], row[1], row[2])
+
     def metric_between(
         self, name: str, which: str, low: float | None, high: float | None
     ) -> Iterator[bytes]:

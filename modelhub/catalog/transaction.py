@@ -86,7 +86,7 @@ class Transaction:
         key = keys.shorten(full)
         with translated_lmdb(self._environment.path):
             value = cast(bytes | None, self._open().get(key))
-        return None if value is None else rows.decode(key, value)[2]
+        return None if value is None else rows.record_of(key, value)
 
     def _get_all(self, relation: Relation, items: Iterable[Key]) -> list[Any]:
         """Return the records of rows, None for those not there; cheaper than one by one."""

@@ -7,7 +7,7 @@ An outline has the nodes' names, kinds, edges and attributes, and no shapes, arg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class Outline:
         pairs: Pairs of kinds between which there is a near hop to the second.
         reads: For each node the names of the inputs and nodes that it reads.
         readers: For each node, by name, the nodes that read it; shared, so not to be changed.
+        structure: The same object for outlines that were found to have the same inputs, names,
+            kinds, edges and outputs; None if that was not looked at.
     """
 
     inputs: tuple[str, ...]
@@ -55,6 +57,7 @@ class Outline:
     pairs: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     reads: tuple[tuple[str, ...], ...] = ()
     readers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    structure: Hashable | None = None
 
 
 def outline_of(network: Network) -> Outline:

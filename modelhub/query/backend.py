@@ -105,6 +105,7 @@ class RepoBackend:
             ids = set(probes.matches(self._txn, probe))
         if len(ids) * _PICKED_SHARE > self.count():
             return [v.id for v in self.versions() if v.raw_id in ids]
+        self._known_by_id(ids)
         found = (self._by_id(each) for each in ids)
         return [v.id for v in sorted((v for v in found if v is not None), key=_place)]
 
@@ -168,11 +169,23 @@ class RepoBackend:
         """Return the metadata of a version."""
         return self._txn.metadata(version_id)
 
+    def scalar(self, version_id: bytes, key: str) -> Scalar | None:
+        """Return one value of the metadata of a version; None if there is none."""
+        return self._txn.metadata_value(version_id, key)
+
     def series(self, version_id: bytes) -> Mapping[str, Extremes]:
         """Return first, best and last value of the metric series of a version."""
         if self.indexed:
-            return self._txn.series(version_id)
+            return _Series(self._txn, version_id)
         return extremes(self.repo.manifest(version_id).series)
+
+    def read_records(self, versions: Iterable[StoredVersion]) -> None:
+        """Read the records of versions, those that are not yet, at once."""
+        lacking = [each for each in versions if not each.has_record]
+        found = self._txn.versions_of(each.raw_id for each in lacking)
+        for version, record in zip(lacking, found, strict=True):
+            if record is not None:
+                version.record = record
 
     def tags(self, name: str, version_id: bytes) -> list[str]:
         """Return the tags of a version, sorted."""
@@ -231,11 +244,40 @@ class RepoBackend:
         found.record = record
         return found
 
+    def _known_by_id(self, version_ids: Iterable[bytes]) -> None:
+        """Read the records of versions that are not known yet, at once."""
+        lacking = [each for each in version_ids if each not in self._known]
+        for version_id, record in zip(lacking, self._txn.versions_of(lacking), strict=True):
+            if record is not None:
+                self._version(record.name, record.sequence, version_id).record = record
+
     def _version(self, name: str, sequence: int, version_id: bytes) -> StoredVersion:
         known = self._known.get(version_id)
         if known is None:
             known = self._known[version_id] = StoredVersion(self, name, sequence, version_id)
         return known
+
+
+class _Series(Mapping[str, Extremes]):
+    """The metric series of a version, each read when it is asked for."""
+
+    __slots__ = ("_id", "_txn")
+
+    def __init__(self, txn: ReadTxn, version_id: bytes) -> None:
+        self._txn = txn
+        self._id = version_id
+
+    def __getitem__(self, name: str) -> Extremes:
+        found = self._txn.one_series(self._id, name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._txn.series(self._id))
+
+    def __len__(self) -> int:
+        return len(self._txn.series(self._id))
 
 
 def _place(version: StoredVersion) -> tuple[str, int]:

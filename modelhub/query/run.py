@@ -86,11 +86,12 @@ def answer(
     if ran and found.failures and not found.rows:
         raise _all_failed(found.failures)
     rows = [tuple(plain_of(value) for value in row) for row in found.rows] if ran else []
-    for row in rows:
-        for value in row:
-            if isinstance(value, StoredVersion):
-                # Read while the view lasts; rows are shown, and saved, after it.
-                _ = value.record
+    # Read while the view lasts; rows are shown, and saved, after it.
+    backend.read_records(
+        {
+            value.id: value for row in rows for value in row if isinstance(value, StoredVersion)
+        }.values()
+    )
     return Answer(
         kind=found.kind,
         columns=found.names if ran else (),
@@ -137,7 +138,7 @@ def _notes(backend: RepoBackend, text: str, *, ran: bool) -> list[str]:
         more = f" and {len(some) - 3} more" if len(some) > 3 else ""
         notes.append(
             f"{', '.join(some[:3])}{more}: committed as weights alone, so that no edges are known; "
-            "no node there has a next or previous one"
+            "what is asked of them is unknown there, neither true nor false"
         )
     return notes
 

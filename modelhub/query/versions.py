@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeGuard, overload
 
 from modelhub.catalog.records import Extremes, Scalar, VersionRecord
 from modelhub.query.settings import Settings, config_of
@@ -30,8 +30,11 @@ class Source(Protocol):
     def scalars(self, version_id: bytes) -> dict[str, Scalar]:
         """Return its metadata."""
 
+    def scalar(self, version_id: bytes, key: str) -> Scalar | None:
+        """Return one value of its metadata; None if there is none."""
+
     def series(self, version_id: bytes) -> Mapping[str, Extremes]:
-        """Return first, best and last value of its metric series."""
+        """Return first, best and last value of its metric series, each read when asked for."""
 
     def tags(self, name: str, version_id: bytes) -> list[str]:
         """Return its tags."""
@@ -62,34 +65,35 @@ class StoredVersion:
         """What the catalog says of it."""
         return self.source.record(self.raw_id)
 
-    @cached_property
+    @property
+    def has_record(self) -> bool:
+        """Whether its record was read."""
+        return "record" in self.__dict__
+
+    @property
     def attributes(self) -> Mapping[str, Any]:
         """Its attributes by the names that queries have for them."""
         return _Attributes(self)
 
-    @cached_property
+    @property
     def metrics(self) -> Mapping[str, Sequence[float]]:
-        """Of each metric series the first, the best and the last value; numbers of the metadata."""
-        found: dict[str, Sequence[float]] = {
-            key: (value,)
-            for key, value in self._scalars.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
-        for name, (first, best, last) in self.source.series(self.raw_id).items():
-            found[name] = (first, last) if best is None else (first, best, last)
-        return found
+        """Of each metric series the first, the best and the last value; numbers of the metadata.
+
+        The values of one are read when it is asked for.
+        """
+        return _Metrics(self)
 
     @cached_property
     def config(self) -> Settings:
         """Its metadata, nested by dots, without a leading `config.`."""
-        return config_of(self._scalars)
+        return config_of(self.scalars)
 
     @cached_property
     def metadata(self) -> Settings:
         """Its metadata, nested by dots."""
-        return Settings(self._scalars)
+        return Settings(self.scalars)
 
-    @cached_property
+    @property
     def parents(self) -> Sequence[str]:
         """The ids of the versions that it was made from, read when one is asked for."""
         return _Parents(self)
@@ -99,7 +103,8 @@ class StoredVersion:
         return self.source.view(self)
 
     @cached_property
-    def _scalars(self) -> dict[str, Scalar]:
+    def scalars(self) -> dict[str, Scalar]:
+        """Its metadata, flat."""
         return self.source.scalars(self.raw_id)
 
 
@@ -137,6 +142,36 @@ class _Parents(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self._version.record.parents)
+
+
+class _Metrics(Mapping[str, Sequence[float]]):
+    __slots__ = ("_version",)
+
+    def __init__(self, version: StoredVersion) -> None:
+        self._version = version
+
+    def __getitem__(self, name: str) -> Sequence[float]:
+        version = self._version
+        series = version.source.series(version.raw_id).get(name)
+        if series is not None:
+            first, best, last = series
+            return (first, last) if best is None else (first, best, last)
+        value = version.source.scalar(version.raw_id, name)
+        if _is_number(value):
+            return (value,)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        version = self._version
+        numbers = (key for key, value in version.scalars.items() if _is_number(value))
+        return iter(dict.fromkeys((*numbers, *version.source.series(version.raw_id))))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _is_number(value: Scalar | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class _Attributes(Mapping[str, Any]):

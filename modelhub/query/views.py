@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from modelhub.net.outline import Outline
 
@@ -38,16 +38,20 @@ class NetworkView:
         self._outline = outline
         self.executable = outline.executable
 
+    @property
+    def wired(self) -> bool:
+        """Whether the edges are known."""
+        return self._outline.executable
+
+    @property
+    def structure(self) -> Hashable | None:
+        """What networks have in common that differ in attributes alone; None if it is unknown."""
+        return self._outline.structure
+
     @cached_property
-    def nodes(self) -> list[NodeView]:
+    def nodes(self) -> Sequence[NodeView]:
         """All nodes, each behind those that it takes."""
-        outline = self._outline
-        return [
-            NodeView(outline, number, name, kind, reads)
-            for number, (name, kind, reads) in enumerate(
-                zip(outline.names, outline.kinds, outline.reads, strict=True)
-            )
-        ]
+        return _Nodes(self._outline)
 
     @property
     def readers(self) -> Mapping[str, Sequence[str]]:
@@ -60,3 +64,28 @@ class NetworkView:
         outline = self._outline
         first = len(outline.inputs)
         return [outline.names[each - first] for each in outline.outputs if each >= first]
+
+
+class _Nodes(Sequence[NodeView]):
+    """The nodes of an outline, each made when it is asked for."""
+
+    __slots__ = ("_outline",)
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+
+    def __len__(self) -> int:
+        return len(self._outline.names)
+
+    @overload
+    def __getitem__(self, index: int) -> NodeView: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NodeView]: ...
+
+    def __getitem__(self, index: int | slice) -> NodeView | Sequence[NodeView]:
+        outline = self._outline
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        name, kind, reads = outline.names[index], outline.kinds[index], outline.reads[index]
+        return NodeView(outline, index % len(self), name, kind, reads)

@@ -43,6 +43,15 @@ def _note(repository: modelhub.Repository) -> str:
     ("m has BN and not m has LSTM", True),
     ('m["conv1"].next has BN', False),
     ("m has CONV -> BN", False),
+    ('not m["conv1"].next has BN', False),
+    ('m["conv1"].next not has BN', False),
+    ('all m["conv1"].next has BN', False),
+    ("not m has CONV -> BN", False),
+    ("not m.input has CONV", False),
+    ("not m.output has FULL", False),
+    ('m.name = "bare" and m["conv1"].prev is null and m.input is null', True),
+    ("m has LSTM or not m has CONV -> BN or m has CONV", True),
+    ("m has FULL and not m has LSTM", True),
 ])  # fmt: skip
 def test_conditions(bare: modelhub.Repository, condition: str, holds: bool) -> None:
     found = bare.query(f"select m where {condition}")
@@ -51,7 +60,7 @@ def test_conditions(bare: modelhub.Repository, condition: str, holds: bool) -> N
 
 def test_it_is_said_where_edges_are_asked_for(bare: modelhub.Repository) -> None:
     found = bare.query('select m.name, m["conv1"].next.name as after where m.name = "bare"')
-    assert found == [("bare", [])]
+    assert found == [("bare", None)]
     assert any("bare@1: committed as weights alone" in note for note in found.notes)
     assert bare.query('select m.name, m["conv1"].kind where m has CONV').notes == ()
 

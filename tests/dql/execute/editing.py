@@ -10,6 +10,7 @@ from typing import Any
 from dql.backend import EditError, Layer, Value, Version
 from dql.memory import MemoryNetwork, MemoryNode, MemoryVersion
 from dql.memory.graph import Wiring
+from dql.memory.structure import Structure
 from tests.dql.execute.indexed import IndexedBackend
 
 
@@ -31,8 +32,8 @@ class EditingBackend(IndexedBackend):
 
     def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> Version:
         wiring = Wiring(_network(version))
-        after = {*begin, *wiring.hop(begin, "next", "any")}
-        before = {*end, *wiring.hop(end, "prev", "any")}
+        after = {*begin, *wiring.structure.hop(begin, "next", "any")}
+        before = {*end, *wiring.structure.hop(end, "prev", "any")}
         kept = [node for name, node in wiring.nodes.items() if name in after & before]
         if not kept:
             raise EditError(f"there is no path from {begin[0]} to {end[0]}")
@@ -141,10 +142,10 @@ class ChainEditor:
         ]
 
     def append(self, chain: Sequence[Layer]) -> None:
-        self._nodes += self._chain(chain, Wiring(self.network()).outputs())
+        self._nodes += self._chain(chain, Structure(self.network()).outputs())
 
     def prepend(self, chain: Sequence[Layer]) -> None:
-        first = Wiring(self.network()).inputs()
+        first = Structure(self.network()).inputs()
         made = self._chain(chain, ["x"])
         self._nodes = [
             replace(node, inputs=(made[-1].name,)) if node.name in first else node
@@ -154,8 +155,8 @@ class ChainEditor:
 
     def stitch(self, node: str, other: Version, reader: str) -> None:
         wiring = Wiring(_network(other))
-        taken = {reader, *wiring.hop([reader], "next", "any")}
-        here = {node, *Wiring(self.network()).hop([node], "prev", "any")}
+        taken = {reader, *wiring.structure.hop([reader], "next", "any")}
+        here = {node, *Structure(self.network()).hop([node], "prev", "any")}
         self._nodes = [each for each in self._nodes if each.name in here]
         self._nodes += [
             replace(each, inputs=(node,)) if name == reader else each

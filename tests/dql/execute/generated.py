@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import random
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dql import ast
@@ -32,20 +33,43 @@ QUERIES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class SharedNetwork(MemoryNetwork):
+    """A network that tells what it has in common with others."""
+
+    @property
+    def structure(self) -> Any:
+        nodes = tuple((node.name, node.kind, tuple(node.inputs)) for node in self.nodes)
+        return nodes, tuple(self.outputs), self.wired
+
+
+def _like(chance: random.Random, other: MemoryNetwork) -> MemoryNetwork:
+    """Return a network that differs in attributes alone."""
+    nodes = [
+        replace(node, attributes={**node.attributes, "kernel": chance.choice([1, 3, 5])})
+        for node in other.nodes
+    ]
+    return SharedNetwork(nodes, other.outputs, other.wired)
+
+
 def network(chance: random.Random) -> MemoryNetwork | None:
-    """Return a network with forks, or none."""
+    """Return a network with forks, or one whose edges are not known, or none."""
     if chance.random() < 0.2:
         return None
+    wired = chance.random() < 0.8
     nodes: list[MemoryNode] = []
     for number in range(chance.randint(0, 6)):
         kind = chance.choice(_KINDS)
         before = [each.name for each in nodes[-2:]]
         inputs = chance.sample(before, chance.randint(1, len(before))) if before else ["x"]
+        if not wired:
+            inputs = []
         attributes: dict[str, Any] = {"kernel": chance.choice([1, 3, (3, 3), 5]), "bias": True}
         if kind == "POOL":
             attributes["mode"] = chance.choice(["MAX", "AVG"])
         nodes.append(MemoryNode(f"{kind.lower()}{number}", kind, tuple(inputs), attributes))
-    return MemoryNetwork(nodes, (nodes[-1].name,) if nodes and chance.random() < 0.3 else ())
+    outputs = (nodes[-1].name,) if nodes and wired and chance.random() < 0.3 else ()
+    return chance.choice([MemoryNetwork, SharedNetwork])(nodes, outputs, wired)
 
 
 def backend(chance: random.Random) -> IndexedBackend:
@@ -66,6 +90,9 @@ def backend(chance: random.Random) -> IndexedBackend:
             "acc": [chance.choice([0.5, 0.9, float("nan")]) for _ in range(chance.randint(0, 3))],
             "loss": [chance.choice([1, 2.5])],
         }
+        others = [each.layers for each in versions if each.layers is not None]
+        again = others and chance.random() < 0.4
+        layers = _like(chance, chance.choice(others)) if again else network(chance)
         config = {"lr": chance.choice([0.1, 1, "auto", [0.1, 0.5], True]), "net": {"depth": number}}
         versions.append(
             MemoryVersion(
@@ -75,7 +102,7 @@ def backend(chance: random.Random) -> IndexedBackend:
                 config,
                 {"data": chance.choice(["mnist", "2015-11-24", 7])},
                 parents,
-                network(chance),
+                layers,
             )
         )
     kind = chance.choice([IndexedBackend, IndexedBackend, UnorderedBackend])

@@ -120,7 +120,7 @@ def _pairs(wiring: Wiring) -> list[tuple[str, str]]:
         (node.kind, kind)
         for node in wiring.nodes.values()
         for kind in kinds
-        for name in wiring.hop([node.name], "next", "near", frozenset({kind}))
+        for name in wiring.structure.hop([node.name], "next", "near", frozenset({kind}))
         if wiring.nodes[name].kind == kind
     ]
 

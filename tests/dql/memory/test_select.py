@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dql import DqlError
-from dql.memory import run_select
+from dql.memory import MemoryBackend, MemoryNetwork, MemoryNode, MemoryVersion, run_select
 from tests.dql.memory.models import CONDITIONS, NOW, PARAMETERS, STORE
 
 
@@ -42,6 +42,36 @@ def test_joins() -> None:
 
 def test_a_nested_query_sees_the_variables_around_it() -> None:
     assert _where("m in (select x where x.parent = m.parent and x.name != 'alexnet-merge')") == "bc"
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("m has CONV", True),
+        ("m has LSTM", False),
+        ('m["conv*"] not has POOL', True),
+        ('m["conv*"].kernel = 3', True),
+        ("m has CONV -> POOL", None),
+        ("m not has CONV -> POOL", None),
+        ("m has not LSTM ->* LSTM", None),
+        ('m["conv*"].next has POOL', None),
+        ('m["conv*"].next not has POOL', None),
+        ('all m["conv*"].prev* has POOL', None),
+        ('m["conv*"].next!.kernel = 3', None),
+        ("m.input has CONV", None),
+        ("length(m.output) = 0", None),
+        ('m["conv*"].next is null', True),
+        ("m.nodes is null", False),
+        ("m has CONV -> POOL or m has CONV", True),
+        ("m has CONV -> POOL and m has LSTM", False),
+    ],
+)
+def test_without_edges_what_follows_what_is_unknown(condition: str, value: bool | None) -> None:
+    nodes = [MemoryNode("conv1", "CONV", (), {"kernel": 3}), MemoryNode("pool1", "POOL")]
+    store = MemoryBackend([MemoryVersion("v", layers=MemoryNetwork(nodes, wired=False))])
+    held = bool(run_select(f"select m where {condition}", store).rows)
+    opposite = bool(run_select(f"select m where not ({condition})", store).rows)
+    assert (held, opposite) == (value is True, value is False)
 
 
 def test_columns() -> None:
