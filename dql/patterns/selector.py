@@ -95,8 +95,32 @@ def compile_selector(pattern: str) -> Selector:
     return Selector(Program(placed, [held[each] for each in numbers], whole=True), numbers)
 
 
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A compiled pattern of `like` in which `%` alone is wild: the texts between them, in order."""
+
+    parts: tuple[str, ...]
+
+    def match(self, text: str) -> tuple[str, ...] | None:
+        """Return no captures, as `Program.match`, or None if the text does not match."""
+        if len(text) > program.TEXT_CHARS_MAX:
+            return None
+        first, last = self.parts[0], self.parts[-1]
+        if len(self.parts) == 1:
+            return () if text == first else None
+        at, end = len(first), len(text) - len(last)
+        if at > end or not text.startswith(first) or not text.endswith(last):
+            return None
+        for part in self.parts[1:-1]:
+            at = text.find(part, at, end)
+            if at < 0:
+                return None
+            at += len(part)
+        return ()
+
+
 @lru_cache(maxsize=256)
-def compile_like(pattern: str) -> Program:
+def compile_like(pattern: str) -> Program | Like:
     r"""Compile a pattern of `like`: `%` takes any characters, `_` one, `\` the next as it is.
 
     It must match the whole text; upper and lower case differ.
@@ -105,19 +129,24 @@ def compile_like(pattern: str) -> Program:
         PatternError: The pattern cannot be read.
     """
     code: list[Instruction] = []
+    parts, only_any = [""], True
     at = 0
     while at < len(pattern):
         if pattern[at] == "%":
             code += _WILD["*"]
+            parts.append("")
         elif pattern[at] == "_":
             code += _WILD["?"]
+            only_any = False
         else:
             at += pattern[at] == "\\"
             if at == len(pattern):
                 raise PatternError("a `\\` at the end has no character behind it", at - 1)
             code.append(program.Word(pattern[at]))
+            parts[-1] += pattern[at]
         at += 1
-    return Program(program.placed(code), whole=True)
+    program.check_size(code)
+    return Like(tuple(parts)) if only_any else Program(program.placed(code), whole=True)
 
 
 def fill(template: str, captures: Mapping[int, str]) -> str:

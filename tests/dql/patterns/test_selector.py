@@ -87,7 +87,7 @@ def test_like(pattern: str, yes: list[str], no: list[str]) -> None:
     assert [text for text in no if compiled.match(text) is not None] == []
 
 
-@given(st.text("ab%_", max_size=8), st.text("ab", max_size=8))
+@given(st.text("ab%", max_size=8) | st.text("ab%_", max_size=8), st.text("ab\n", max_size=8))
 def test_like_agrees_with_a_regular_expression(pattern: str, text: str) -> None:
     regex = pattern.replace("%", ".*").replace("_", ".")
     expected = re.fullmatch(regex, text, re.DOTALL) is not None
@@ -113,6 +113,10 @@ def test_patterns_and_texts_are_bounded() -> None:
     assert compile_selector("a" * INSTRUCTIONS_MAX).match("a" * INSTRUCTIONS_MAX) == {}
     assert compile_selector("*").match("a" * TEXT_CHARS_MAX) == {}
     assert compile_selector("*").match("a" * (TEXT_CHARS_MAX + 1)) is None
+    assert compile_like("a%").match("a" * TEXT_CHARS_MAX) is not None
+    assert compile_like("a%").match("a" * (TEXT_CHARS_MAX + 1)) is None
+    with pytest.raises(PatternError, match="too large"):
+        compile_like("a" * (INSTRUCTIONS_MAX + 1))
 
 
 def test_no_pattern_takes_exponential_time() -> None:
