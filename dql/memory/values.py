@@ -226,8 +226,8 @@ def plain(value: Any) -> Any:
 def _written(value: Any) -> str:
     """Return a text that is equal where values are, whatever mappings they are."""
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{key!r}: {_written(item)}" for key, item in value.items())
-        return f"{{{inner}}}"
+        pairs = sorted((str(key), _written(item)) for key, item in value.items())
+        return repr(pairs)
     return repr(value)
 
 

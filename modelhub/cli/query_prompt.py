@@ -25,7 +25,9 @@ from modelhub.cli.cmd_query import run_text
 from modelhub.cli.output import Output
 from modelhub.cli.query_words import Words, offered, words_of
 from modelhub.dlv.state import Repo
+from modelhub.errors import ModelHubError
 from modelhub.fs import files
+from modelhub.query import saved
 
 __all__ = ["ask", "history_path", "is_whole"]
 
@@ -43,7 +45,7 @@ def ask(output: Output, repo: Repo, parameters: dict[str, Any], values: argparse
         "dql> ",
         multiline=True,
         prompt_continuation="...> ",
-        completer=_Completions(words_of(repo)),
+        completer=_Completions(repo),
         complete_while_typing=False,
         history=_history(),
         key_bindings=_bindings(),
@@ -140,10 +142,15 @@ def _bindings() -> KeyBindings:
 
 
 class _Completions(Completer):
-    """Completes from the words of the language and of the repository."""
+    """Completes from the words of the language and of the repository.
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+    The repository's are read when the first are asked for, and anew after something was stored.
+    """
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+        self._words = Words()
+        self._seen: tuple[int, list[str]] | None = None
 
     def get_completions(
         self,
@@ -151,5 +158,15 @@ class _Completions(Completer):
         complete_event: CompleteEvent,  # noqa: ARG002
     ) -> Iterable[Completion]:
         """Yield what the word before the cursor may become."""
+        # What is wrong with the repository is said by the query, not while it is typed.
+        with contextlib.suppress(ModelHubError):
+            self._read()
         for begun, word in offered(document.text_before_cursor, self._words):
             yield Completion(word, start_position=-len(begun))
+
+    def _read(self) -> None:
+        with self._repo.catalog.read() as txn:
+            seen = txn.number, saved.names(self._repo.layout)
+        if seen != self._seen:
+            self._words = words_of(self._repo)
+            self._seen = seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -33,6 +34,24 @@ PINNED = (
     "01070601000100020007080000010002000100070203000706000100020201072709020a030b0108066b65726e65"
     "6c0902030303030b000b0108036f7574030a0706000001000200"
 )
+
+
+def test_networks_that_differ_in_attributes_alone_have_one_structure() -> None:
+    def structure(**changes: Any) -> object:
+        row = outlines.outline_row(dataclasses.replace(_OUTLINE, **changes))
+        return outlines.outline_of_row(row).structure
+
+    own = structure()
+    assert own == structure(attributes=[{"kernel": (5, 5)}, {}, {"out": 3}])
+    others = [
+        structure(outputs=(2,)),
+        structure(executable=False),
+        structure(inputs=("y",)),
+        structure(names=("conv1", "relu1", "fc1")),
+        structure(kinds=("CONV", "FULL", "RELU")),
+        structure(sources=((0,), (1,), (1, 2))),
+    ]
+    assert len({own, *others}) == 7
 
 
 @pytest.mark.parametrize("row", [

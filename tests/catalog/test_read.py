@@ -40,6 +40,10 @@ def test_a_version_comes_back_as_it_was(catalog: Catalog, make_version: Make) ->
         found = txn.metadata(version.id)
         assert found == {"acc": 0.5, "done": True, "epochs": 3, "who": "ada"}
         assert [type(value) for value in found.values()] == [float, bool, int, str]
+        one_by_one = [txn.metadata_value(version.id, key) for key in found]
+        assert list(map(repr, one_by_one)) == list(map(repr, found.values()))
+        assert txn.metadata_value(version.id, "ac") is None
+        assert txn.versions_of([b"?" * 32, version.id]) == [None, version]
         assert txn.parents(version.id) == [b"p" * 32, b"q" * 32]
         assert txn.version(b"?" * 32) is None
         assert txn.latest("absent") is None

@@ -60,6 +60,9 @@ def test_metrics_by_value(catalog: Catalog, make_version: Make) -> None:
         series = txn.series((4).to_bytes(32, "big"))
         assert series["acc"][1] is None
         assert math.isnan(series["acc"][2])
+        assert txn.one_series((3).to_bytes(32, "big"), "acc") == (0.0, 0.25, 0.25)
+        assert txn.one_series((3).to_bytes(32, "big"), "ac") is None
+        assert txn.one_series((77).to_bytes(32, "big"), "acc") is None
 
 
 def test_networks_by_kind_and_pair(catalog: Catalog, make_version: Make) -> None:

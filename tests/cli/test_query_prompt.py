@@ -120,7 +120,7 @@ def test_queries_errors_and_leaving(prompt: Session, tmp_path: Path) -> None:
     assert history.stat().st_mode & 0o077 == 0
 
 
-def test_completion_and_history(prompt: Session) -> None:
+def test_completion_and_history(prompt: Session, folder: Path) -> None:
     prompt.wait_for("dql>")
     prompt.send('select m where m.name = "dez\t')
     prompt.wait_for("dezimal")
@@ -135,6 +135,14 @@ def test_completion_and_history(prompt: Session) -> None:
     prompt.send("\x1b[A")
     prompt.wait_for("dezimal")
     prompt.send("\r")
+    prompt.wait_for("1 row")
+    prompt.wait_for("dql>")
+    # What is stored meanwhile is offered too.
+    with modelhub.Repository.open(folder) as repository:
+        repository.commit("achtzig", {"w": np.ones(2)})
+    prompt.send('select m where m.name = "ach\t')
+    prompt.wait_for("achtzig")
+    prompt.send('";\r')
     prompt.wait_for("1 row")
     prompt.wait_for("dql>")
     prompt.send("exit\r")

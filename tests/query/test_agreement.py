@@ -49,6 +49,10 @@ QUERIES = [
     'select m where m.creation_time > "2015-11-22" and m.creation_time < now() + 1 h',
     'select m where lower(m.name) = "läufer" and length(m.tags) = 0',
     "select m.id, m.metrics.loss, m.metrics.loss.first order by m.metrics.loss.first, m.id",
+    "select distinct m.config from m order by m.config",
+    "select count(), m.metrics from m group by m.metrics order by m.metrics",
+    "select m where m.metrics.base_lr > 0.01 or m.metrics.nothing > 1",
+    'select m where not m["conv*"].next has POOL',
     "select m where 1 = 2",
 ]  # fmt: skip
 

@@ -179,6 +179,8 @@ def test_versions_have_their_facts(repository: modelhub.Repository) -> None:
         }  # fmt: skip
         assert list(version.metrics["acc"]) == [0.2, 0.9, 0.4]
         assert list(version.metrics["lr"]) == [5]
+        assert set(version.metrics) == {"acc", "lr", "config.lr", "config.net.depth"}
+        assert "nothing" not in version.metrics
         assert version.config["lr"] == 0.1
         assert version.config["net"]["depth"] == 3
         assert version.config["net.depth"] == 3
