@@ -50,6 +50,11 @@ class Version:
     record: VersionRecord
     snapshot: SnapshotRecord | None
 
+    def __repr__(self) -> str:
+        """Name the version as revisions do, since a shell shows lists of them."""
+        label = f"#{self.snapshot.label}" if self.snapshot is not None else ""
+        return f"<Version {self.rev}{label} {self.id[:12]}>"
+
     @property
     def name(self) -> str:
         """The model's name."""

@@ -9,10 +9,17 @@ import datetime
 from collections.abc import Callable, Mapping
 
 from dql import ast
-from dql.ast.words import AGGREGATES, FUNCTIONS, UNITS, VERSION_ATTRIBUTES, Kind
+from dql.ast.words import (
+    AGGREGATES,
+    FUNCTIONS,
+    TEMPLATE_ATTRIBUTES,
+    UNITS,
+    VERSION_ATTRIBUTES,
+    Kind,
+)
 from dql.backend import Value
 from dql.check.templates import check_pattern
-from dql.mistakes import Mistake, listed, suggestion
+from dql.mistakes import Mistake, listed, nearest, suggestion
 from dql.patterns import PatternError, compile_like, compile_regex, compile_selector
 
 __all__ = ["Checker", "Scope", "is_date"]
@@ -32,6 +39,10 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (datetime.datetime, "time"), (datetime.timedelta, "duration"), (list, "values"),
     (tuple, "values"),
 )  # fmt: skip
+# Networks may have attributes that are not here; only what looks misspelled is wrong.
+_NODE_WORDS = frozenset(
+    ("name", "kind", "next", "prev", "start", "end", "slope", "scale", "alpha"),
+).union(*TEMPLATE_ATTRIBUTES.values())
 _LOOSE = ("any", "values", "null")
 
 
@@ -132,6 +143,8 @@ class Checker:
             kind = VERSION_ATTRIBUTES[piece.name]
             return kind if of == "version" or kind in ("versions", "nodes") else "values"
         if of == "nodes":
+            if piece.name not in _NODE_WORDS and (near := nearest(piece.name, _NODE_WORDS)):
+                self.wrong(piece, f"Nodes have no `{piece.name}`. Did you mean `{near}`?", at)
             return "text" if piece.name in ("name", "kind") else "any"
         if of not in ("any", "config", "values"):
             self.wrong(piece, f"`.{piece.name}` is asked of {_WORDS[of]}, which has none.", at)
@@ -315,9 +328,20 @@ class Checker:
         return "boolean"
 
     def _has(self, piece: ast.Has, scope: Scope) -> Kind:
+        before = len(self.mistakes)
         kind = self.kind(piece.subject, scope)
         if kind not in ("nodes", "version", "any"):
             self.wrong(piece.subject, f"Found {_WORDS[kind]}, `has` is for nodes and versions.")
+        elif (
+            isinstance(piece.subject, ast.Attribute)
+            and kind == "any"
+            and not self.mistakes[before:]
+        ):
+            self.wrong(
+                piece.subject,
+                f"`.{piece.subject.name}` is a value, `has` is for nodes and versions.",
+                piece.subject.span.end - len(piece.subject.name) - piece.subject.span.start,
+            )
         self.mistakes += check_pattern(piece.pattern)
         return "boolean"
 

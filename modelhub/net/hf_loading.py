@@ -27,6 +27,8 @@ __all__ = ["load"]
 torch: Any = require("torch", "torch")
 transformers: Any = require("transformers", "hf")
 auto: Any = require("transformers.models.auto.configuration_auto", "hf")
+conversion: Any = require("transformers.conversion_mapping", "hf")
+core_loading: Any = require("transformers.core_model_loading", "hf")
 hub_constants: Any = require("huggingface_hub.constants", "hf")
 logging: Any = require("transformers.utils.logging", "hf")
 hooks: Any = require("torch.nn.modules.module", "torch")
@@ -87,7 +89,10 @@ def _load(config: Mapping[str, Any], tensors: Tensors) -> Network:
     _check_numbers(config, max(largest, _NUMBER_MAX))
     with torch.device("meta"), _watched(tensors):
         draft = _make(class_, config)
-    rename = hf_names.choose(_shapes(draft), _ties(draft), tensors, class_.base_model_prefix)
+    prefix = class_.base_model_prefix
+    shapes = _shapes(draft)
+    converted = _converted(draft, shapes, tensors, prefix)
+    rename = hf_names.choose(shapes, _ties(draft), tensors, prefix, converted)
     del draft
     with _watched(tensors):
         model = _make(class_, config)
@@ -178,6 +183,27 @@ def _watched(tensors: Tensors) -> Iterator[None]:
 
 def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
+def _converted(
+    model: Any, shapes: Mapping[str, Any], tensors: Tensors, prefix: str
+) -> dict[str, str]:
+    """Return the names of weights that transformers gives others when it loads them.
+
+    They are keyed by the model's names. Weights that it also joins or splits are left out: those of
+    the model are not in the file then.
+    """
+    if all(name in tensors for name in shapes):
+        return {}
+    steps = conversion.get_model_conversion_mapping(model)
+    joins = [step for step in steps if isinstance(step, core_loading.WeightConverter)]
+    renames = [step for step in steps if isinstance(step, core_loading.WeightRenaming)]
+    found = {}
+    for name in tensors:
+        new, joined = core_loading.rename_source_key(name, renames, joins, prefix, shapes)
+        if joined is None and new != name and new in shapes:
+            found[new] = name
+    return found
 
 
 def _ties(model: Any) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Find how the tensor names of a model and those of its weights correspond.
 
 Hugging Face files hold the names of the model itself, or of it without its base model's prefix
-(`h.0.attn` for `transformer.h.0.attn`), or with one more; and old files call the weight and bias of
-a layer norm `gamma` and `beta`.
+(`h.0.attn` for `transformer.h.0.attn`), or with one more. Old files call the weight and bias of a
+layer norm `gamma` and `beta`. Where transformers has renamed the modules of a class, files keep the
+names that they had first.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def choose(
     ties: Mapping[str, str],
     tensors: Mapping[str, tuple[str, tuple[int, ...]]],
     prefix: str,
+    converted: Mapping[str, str] | None = None,
 ) -> Rename:
     """Return how to rename a model's tensors for all of them to be among the weights.
 
@@ -55,15 +57,18 @@ def choose(
         ties: For each of them the first name of the same tensor; one of a tie is enough.
         tensors: Dtype and shape of the weights by name.
         prefix: What the base model is called inside the model, such as `bert`.
+        converted: Names of weights by those of the model, as a library that has renamed its modules
+            since knows them; tried last.
 
     Raises:
         BadInputError: a tensor of the model is not among the weights, or has another shape.
     """
     start = f"{prefix}." if prefix else ""
     best, closest = -1, ""
-    for rename in (Rename(), Rename(take=start), Rename(put=start)):
-        single = {}
-        for name in shapes:
+    plain = (Rename(), Rename(take=start), Rename(put=start))
+    for rename in (*plain, Rename(single=converted or {})):
+        single = dict(rename.single)
+        for name in shapes.keys() - single.keys():
             new = rename.path(name)
             module, _, leaf = new.rpartition(".")
             old = f"{module}.{_OLD.get(leaf, leaf)}"

@@ -87,22 +87,36 @@ def answer(
         raise _all_failed(found.failures)
     rows = [tuple(plain_of(value) for value in row) for row in found.rows] if ran else []
     # Read while the view lasts; rows are shown, and saved, after it.
-    backend.read_records(
-        {
-            value.id: value for row in rows for value in row if isinstance(value, StoredVersion)
-        }.values()
-    )
+    backend.read_records({version.id: version for version in _stored(rows)}.values())
     return Answer(
         kind=found.kind,
         columns=found.names if ran else (),
         rows=rows,
-        is_versions=ran and len(found.names) == 1 and all(is_version(row[0]) for row in rows),
+        is_versions=ran and _are_versions(text, rows),
         ran=ran,
         plan=() if ran else tuple(found.plan.to_text().splitlines()),
         steps=None if ran else found.plan,
         notes=(*found.notes, *_failed(found.failures), *_notes(backend, text, ran=ran)),
         name=found.saved_as or "",
     )
+
+
+def _are_versions(text: str, rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Say whether the answer is one column of versions; where no row tells, the query does."""
+    if rows:
+        return len(rows[0]) == 1 and all(is_version(row[0]) for row in rows)
+    statement = dql.parse(text).statement
+    if not isinstance(statement, ast.Select):
+        return True
+    return len(statement.items) == 1 and isinstance(statement.items[0].value, ast.Variable)
+
+
+def _stored(value: Any) -> Iterator[StoredVersion]:
+    if isinstance(value, StoredVersion):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _stored(item)
 
 
 def _all_failed(failures: Sequence[Failure]) -> QueryError:

@@ -19,6 +19,8 @@ from modelhub.net.graph import Network, Node, Tensor, Value
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from tests.net.hf_models import HF_MODELS, made  # noqa: E402
 
 
@@ -109,6 +111,17 @@ def test_old_names_of_layer_norms() -> None:
         state[old] = value
     assert len({name for name in state if name.endswith("gamma")}) == 5
     _same(model, from_hf.from_config(model.config.to_dict(), _tensors(state)), state)
+
+
+def test_files_keep_the_names_that_transformers_saves_by(tmp_path: Path) -> None:
+    # Modules of ViT were renamed in transformers 5; files have the names of before.
+    model = _model("vit")
+    model.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    assert any("attention.attention.query" in name for name in state)
+    network = from_hf.from_config(model.config.to_dict(), _tensors(state))
+    assert {t.name for t in network.tensors if t.role == "parameter"} == state.keys()
+    _same(model, network, state)
 
 
 def test_what_the_model_does_not_read_may_be_there() -> None:

@@ -126,7 +126,7 @@ def build(layer: Layer, name: str, reads: Ref, value: Value, dtype: str) -> Buil
     row = BUILDABLE.get(layer.kind)
     if row is None:
         raise SurgeryError(
-            f"a {layer.kind[:40]} cannot be built; these can: {', '.join(sorted(BUILDABLE))}"
+            f"{layer.kind[:40]} cannot be built; these can: {', '.join(sorted(BUILDABLE))}"
         )
     make, attributes = row
     unknown = [key for key in layer.attributes if key not in attributes]

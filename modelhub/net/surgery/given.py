@@ -22,7 +22,9 @@ def whole(place: str, value: Any, least: int = 1) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _WHOLE_MAX:
-        raise SurgeryError(f"{place} is {_short(value)}; expected a whole number from {least} on")
+        raise SurgeryError(
+            f"{place} is {_short(value)}; expected a whole number from {least} to {_WHOLE_MAX}"
+        )
     return value
 
 

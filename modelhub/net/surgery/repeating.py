@@ -32,7 +32,9 @@ def repeat(draft: Draft, shapes: Shapes, names: Sequence[str], times: int) -> No
         SurgeryError: the nodes do not hang together, or give another form than they read.
     """
     if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= _TIMES_MAX:
-        raise SurgeryError(f"{str(times)[:40]!r} times; expected a number from 1 to {_TIMES_MAX}")
+        raise SurgeryError(
+            f"repeated {str(times)[:40]} times; expected a number from 1 to {_TIMES_MAX}"
+        )
     found = region(draft, names)
     before, after = shapes.value(found.reads), shapes.value(found.result)
     if not same_form(before, after):

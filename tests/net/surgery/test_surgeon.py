@@ -172,7 +172,7 @@ def test_refuses_to_rename(names: dict[str, str], reason: str) -> None:
         (Layer("CONV", "c", {"kernal": 3}), "CONV has no attribute 'kernal'"),
         (Layer("FULL", "f", {"out": 3}), "put a FLATTEN before it"),
         (Layer("EMBED", "e", {"in": 3, "out": 3}), "needs whole numbers"),
-        (Layer("ATTN", "a"), "a ATTN cannot be built; these can: BN, CONV"),
+        (Layer("ATTN", "a"), "ATTN cannot be built; these can: BN, CONV"),
         (Layer("RELU", "conv2"), "'conv2' is taken"),
         (Layer("RELU", "conv2.weight.x"), "is a tensor"),
         (Layer("RELU", "a;b"), "not a name"),
