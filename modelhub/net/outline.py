@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelhub.net.arguments import Ref
-from modelhub.net.graph import Network, leaves
+from modelhub.net.graph import Network, Node, leaves
 from modelhub.net.kinds import AUX
 from modelhub.net.layers import attributes_of
 
@@ -35,8 +35,8 @@ class Outline:
         inputs: The names of the network's inputs.
         names: The names of the nodes.
         kinds: Their kinds.
-        sources: For each node what it reads, by number: inputs count from 0, nodes go on behind
-            the inputs.
+        sources: For each node what it reads, but sizes, by number: inputs count from 0, nodes go
+            on behind the inputs.
         outputs: The inputs and nodes whose values the network returns, by number.
         attributes: For each node its attributes by name, as queries know them.
         executable: Whether edges are known; without them `sources` are empty.
@@ -66,7 +66,12 @@ def outline_of(network: Network) -> Outline:
     numbers = {name: number for number, name in enumerate(inputs)}
     numbers |= {node.name: len(inputs) + at for at, node in enumerate(network.nodes)}
     kinds = tuple(node.kind for node in network.nodes)
-    sources = tuple(tuple(numbers[name] for name in node.inputs) for node in network.nodes)
+    # Where a size is taken of a value, what reads the size does not follow the value.
+    measures = {node.name for node in network.nodes if _is_number(node)}
+    sources = tuple(
+        tuple(numbers[name] for name in node.inputs if name not in measures)
+        for node in network.nodes
+    )
     returned = (leaf.node for leaf in leaves(network.outputs) if isinstance(leaf, Ref))
     attributes = attributes_of(network)
     names = tuple(node.name for node in network.nodes)
@@ -83,6 +88,10 @@ def outline_of(network: Network) -> Outline:
         reads=reads,
         readers=readers,
     )
+
+
+def _is_number(node: Node) -> bool:
+    return node.kind == AUX and all(value.dtype == "int" for value in node.values)
 
 
 def wired(

@@ -12,6 +12,7 @@ from modelhub.net.graph import Node, Value
 from modelhub.net.outline import SEEN_THROUGH, outline_of, pairs_of
 
 _F = Value("float32", (1, 4))
+_N = Value("int", ())
 
 
 def _node(name: str, op: str, *sources: str) -> Node:
@@ -42,6 +43,18 @@ def test_nodes_edges_and_outputs_by_number() -> None:
     assert found.sources == ((0,), (2, 1), (3, 2))
     assert found.outputs == (4,)
     assert found.pairs == {("RELU", "ADD"), ("ADD", "ADD")}
+
+
+def test_what_reads_a_size_does_not_follow_the_value() -> None:
+    size = Node("size", "sym.size", arguments={"input": Ref("x"), "dim": 0}, values=(_N,))
+    zeros = Node("zeros", "aten.zeros.default", arguments={"size": (Ref("size"), 4)}, values=(_F,))
+    network = Network(
+        inputs={"x": _F},
+        nodes=(size, zeros, _node("s", "aten.add.Tensor", "x", "zeros")),
+        tensors=(),
+        outputs=Ref("s"),
+    )
+    assert outline_of(network).sources == ((0,), (), (0, 2))
 
 
 def test_weights_alone_have_kinds_and_no_pairs() -> None:
