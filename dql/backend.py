@@ -214,8 +214,13 @@ class Backend(Protocol):
         Only for a probe with an estimate. The order is that of `versions`.
         """
 
-    def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> Version:
+    def slice(
+        self, version: Version, begin: Sequence[str], end: Sequence[str], name: str = ""
+    ) -> Version:
         """Return the part of a network on the paths from some nodes to others, as a version.
+
+        Args:
+            name: What to call it; empty: as the version is called.
 
         Raises:
             EditError: there is no path, or no network with edges.

@@ -137,7 +137,9 @@ class Actions:
                     raise self._wrong(action.value, "There is no such node in this network.")
                 ends[_verb(action)] += names
         try:
-            return self._session.backend.slice(base, ends["input"], ends["output"])
+            return self._session.backend.slice(
+                base, ends["input"], ends["output"], self._name or ""
+            )
         except EditError as error:
             raise self._wrong(self._statement, _sentence(error)) from None
 

@@ -81,7 +81,9 @@ class MemoryBackend:
         """Return all ids."""
         return [each.id for each in self.all]
 
-    def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> Version:
+    def slice(
+        self, version: Version, begin: Sequence[str], end: Sequence[str], name: str = ""
+    ) -> Version:
         """Refuse: networks held in memory have layers alone."""
         raise EditError("networks held in memory cannot be sliced")
 

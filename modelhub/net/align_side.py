@@ -24,7 +24,7 @@ class Side:
         self.index = {node.name: place for place, node in enumerate(network.nodes)}
         self.tensors = {tensor.name: tensor for tensor in network.tensors}
         self.kinds = [node.kind for node in network.nodes]
-        self.attributes = [_attributes(node) for node in network.nodes]
+        self.attributes = [_attributes(node) | self._training(node) for node in network.nodes]
         self.shapes = [self._shapes(node) for node in network.nodes]
         readers: list[list[str]] = [[] for _ in network.nodes]
         self.before: list[tuple[str, ...]] = []
@@ -38,6 +38,11 @@ class Side:
     def _shapes(self, node: Node) -> tuple[tuple[str, tuple[int, ...]], ...]:
         found = (self.tensors[name] for name in node.parameters)
         return tuple((t.name.rpartition(".")[2], t.shape) for t in found)
+
+    def _training(self, node: Node) -> dict[str, Any]:
+        """Return an attribute more where training leaves the parameters alone."""
+        roles = {self.tensors[name].role for name in node.parameters} & {"parameter", "frozen"}
+        return {"frozen": True} if roles == {"frozen"} else {}
 
     def form(self, place: int) -> Hashable:
         """Return all that two nodes have in common if one can stand for the other."""

@@ -109,13 +109,15 @@ class RepoBackend:
         found = (self._by_id(each) for each in ids)
         return [v.id for v in sorted((v for v in found if v is not None), key=_place)]
 
-    def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> DerivedVersion:
+    def slice(
+        self, version: Version, begin: Sequence[str], end: Sequence[str], name: str = ""
+    ) -> DerivedVersion:
         """Return the part of a network on the paths from some nodes to others.
 
         Raises:
             EditError: there is no path, or no network with edges.
         """
-        return self._noted(slice_of(self, version, begin, end))
+        return self._noted(slice_of(self, version, begin, end, name))
 
     def edit(self, version: Version) -> RepoEditor:
         """Begin a new network from a version's.

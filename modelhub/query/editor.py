@@ -30,7 +30,11 @@ class Graphs(Protocol):
 
 
 def slice_of(
-    graphs: Graphs, version: languages.Version, begin: Sequence[str], end: Sequence[str]
+    graphs: Graphs,
+    version: languages.Version,
+    begin: Sequence[str],
+    end: Sequence[str],
+    name: str = "",
 ) -> DerivedVersion:
     """Return the part of a network on the paths from some nodes to others.
 
@@ -40,8 +44,8 @@ def slice_of(
     graph = graphs.graph(version)
     with _edit_errors():
         edited = surgery.cut(graph, begin, end)
-    name = str(version.attributes.get("name"))
-    return DerivedVersion(graphs.repo, name, edited, [_part(version)])
+    called = name or str(version.attributes.get("name"))
+    return DerivedVersion(graphs.repo, called, edited, [_part(version)])
 
 
 class RepoEditor:

@@ -9,6 +9,7 @@ from modelhub.net import from_module, from_weights
 from modelhub.net.align import Alignment, align
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network, Node, Value
+from modelhub.net.surgery import Surgeon
 
 torch = pytest.importorskip("torch")
 
@@ -145,6 +146,14 @@ def test_order_alone_is_a_move() -> None:
     assert [m.moved for m in found.matches].count(True) == 1
     assert (found.added, found.removed) == ((), ())
     assert (found.edges_added, found.edges_removed) == ((), ())
+
+
+def test_frozen_layers_are_a_change() -> None:
+    network = from_module(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), (torch.randn(2, 3),))
+    surgeon = Surgeon(network)
+    surgeon.freeze(["0"])
+    found = align(network, surgeon.finish().network)
+    assert _changes(found) == {"0": {"frozen": (None, True)}}
 
 
 def test_large_tables_are_split_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,14 +30,16 @@ class EditingBackend(IndexedBackend):
             layers=MemoryNetwork(nodes),
         )
 
-    def slice(self, version: Version, begin: Sequence[str], end: Sequence[str]) -> Version:
+    def slice(
+        self, version: Version, begin: Sequence[str], end: Sequence[str], name: str = ""
+    ) -> Version:
         wiring = Wiring(_network(version))
         after = {*begin, *wiring.structure.hop(begin, "next", "any")}
         before = {*end, *wiring.structure.hop(end, "prev", "any")}
         kept = [node for name, node in wiring.nodes.items() if name in after & before]
         if not kept:
             raise EditError(f"there is no path from {begin[0]} to {end[0]}")
-        return self.made(str(version.attributes["name"]), [version.id], kept)
+        return self.made(name or str(version.attributes["name"]), [version.id], kept)
 
     def edit(self, version: Version) -> ChainEditor:
         return ChainEditor(self, version)
