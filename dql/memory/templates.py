@@ -80,8 +80,13 @@ class _Step:
         if self.plain:
             return not self._negated
         node = wiring.nodes[name]
-        found = any(all(_meets(each, node) for each in arguments) for arguments in wanted)
-        return found != self._negated
+        for arguments in wanted:
+            for each in arguments:
+                if not _meets(each, node):
+                    break
+            else:
+                return not self._negated
+        return self._negated
 
 
 @dataclass(frozen=True, slots=True)
