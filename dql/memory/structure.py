@@ -17,8 +17,10 @@ from dql.backend import Network, Node
 __all__ = ["Structure"]
 
 _Found = TypeVar("_Found")
-# A query asks but a few things of a structure; node by node it may be many.
-_KNOWN_MAX = 1_000
+# A query asks but a few things of a structure; node by node it may be many. So many names are kept
+# of what was found, for each node and besides.
+_KEPT_PER_NODE = 4
+_KEPT = 1_000
 
 
 class Structure:
@@ -39,6 +41,7 @@ class Structure:
         self.after = _readers(nodes) if known is None else known
         self.wired: bool = getattr(network, "wired", True)
         self._known: dict[Hashable, Any] = {}
+        self._kept = 0
 
     def once(self, key: Hashable, find: Callable[[], _Found]) -> _Found:
         """Return what was found under a key of the structure; finds it the first time."""
@@ -46,9 +49,11 @@ class Structure:
         if key in known:
             found: _Found = known[key]
             return found
-        if len(known) >= _KNOWN_MAX:
+        if self._kept >= _KEPT + _KEPT_PER_NODE * len(self.kinds):
             known.clear()
+            self._kept = 0
         found = known[key] = find()
+        self._kept += len(found) + 1 if isinstance(found, tuple) else 1
         return found
 
     @cached_property
