@@ -192,6 +192,10 @@ class Checker:
         if not least <= len(kinds) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             self.wrong(piece, f"`{name}` takes {wanted} values, found {len(kinds)}.")
+        if name == "common_ancestor":
+            for each, kind in zip(piece.arguments, kinds, strict=True):
+                if kind not in ("version", "null", "any"):
+                    self.wrong(each, f"Found {_WORDS[kind]}, expected a version such as `m`.")
         if name in AGGREGATES and not self.aggregates_allowed:
             self.wrong(piece, f"`{name}` belongs behind `select` or `order by`; nest the query.")
         if name == "top" and "config" not in scope.values():

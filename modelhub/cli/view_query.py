@@ -122,7 +122,7 @@ def _grid(repo: Repo, answer: Answer) -> Grid:
             [_made(row[0], rev) for row, rev in zip(answer.rows, committed, strict=True)],
         )
     columns = [
-        Column(one_line(name), right=_is_number(answer.rows, at), flexible=True)
+        Column(one_line(name), right=_is_number(answer.rows, at), flexible=True, asked_for=True)
         for at, name in enumerate(answer.columns)
     ]
     return Grid(columns, [[one_line(_text(value)) for value in row] for row in answer.rows])
@@ -163,6 +163,11 @@ def _is_number(rows: Sequence[Sequence[Any]], at: int) -> bool:
     )
 
 
+def _inner(value: Any) -> str:
+    """Return a value of a group, in braces if it is a group itself."""
+    return f"{{{_text(value)}}}" if isinstance(value, Mapping) else _text(value)
+
+
 def _text(value: Any) -> str:
     """Return one value of a row as people read it."""
     if isinstance(value, StoredVersion):
@@ -178,7 +183,7 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key}={_inner(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_text(item) for item in value)
     return str(value)

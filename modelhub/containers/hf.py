@@ -15,7 +15,7 @@ from modelhub.containers.scalars import Scalars
 from modelhub.errors import BadInputError
 from modelhub.fs import files
 
-__all__ = ["Folder", "scan_folder"]
+__all__ = ["Folder", "load_object", "scan_folder"]
 
 # Version control's, ours, and the download tool's own bookkeeping.
 _SKIPPED = frozenset({".git", ".modelhub", ".cache"})
@@ -65,7 +65,7 @@ def scan_folder(path: Path) -> Folder:
         if PurePosixPath(name).suffix.lower() in WEIGHT_SUFFIXES and _has_tensors(source)
     )
     scalars = Scalars()
-    config = _load_object(found[_CONFIG]) if _CONFIG in found else None
+    config = load_object(found[_CONFIG]) if _CONFIG in found else None
     if config is not None:
         scalars.add_json("config", config)
     notes = scalars.notes()
@@ -131,11 +131,16 @@ def _has_tensors(path: Path) -> bool:
         return detect(path, file) != "file"
 
 
-def _load_object(path: Path) -> Mapping[str, Any]:
+def load_object(path: Path, bytes_max: int = _JSON_BYTES_MAX) -> Mapping[str, Any]:
+    """Read a JSON object, such as a configuration.
+
+    Raises:
+        BadInputError: the file is larger than `bytes_max`, or holds anything else.
+    """
     size = files.file_stat(path).st_size
-    if size > _JSON_BYTES_MAX:
+    if size > bytes_max:
         raise BadInputError(
-            f"{size} bytes", expected=f"at most {_JSON_BYTES_MAX} of JSON", where=str(path)
+            f"{size} bytes", expected=f"at most {bytes_max} of JSON", where=str(path)
         )
     try:
         value = json.loads(files.read_bytes(path))
@@ -156,7 +161,7 @@ def _check_index(
     A folder may keep the index of a format of which no shard was downloaded: that is no damage as
     long as there are other weights.
     """
-    weight_map = _load_object(source).get("weight_map")
+    weight_map = load_object(source).get("weight_map")
     if weight_map is None:
         return []
     if not isinstance(weight_map, dict) or not all(

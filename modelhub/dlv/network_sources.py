@@ -6,14 +6,12 @@ path and returns the network; it raises BadInputError, or a ModelHubError of kin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from modelhub import optional
-from modelhub.containers import GRAPH_KINDS, pt2
+from modelhub.containers import GRAPH_KINDS, hf, pt2
 from modelhub.dlv.commit_network import Specs, Wish
 from modelhub.dlv.sources import FileSource, Source
 from modelhub.errors import BadInputError, CorruptionError, NotFoundError
@@ -112,24 +110,7 @@ def from_config(path: Path, specs: Specs) -> Network:
     if not files.exists(path):
         raise BadInputError(f"no {_CONFIG}", expected="a model folder", where=str(path.parent))
     tensors = {name: (spec.dtype, tuple(spec.shape)) for name, spec in specs.items()}
-    return from_hf.from_config(_read_config(path), tensors, where=str(path))
-
-
-def _read_config(path: Path) -> Mapping[str, Any]:
-    size = files.file_stat(path).st_size
-    if size > _CONFIG_BYTES_MAX:
-        raise BadInputError(
-            f"{size} bytes", expected=f"at most {_CONFIG_BYTES_MAX}", where=str(path)
-        )
-    try:
-        value = json.loads(files.read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(
-            f"no JSON ({str(error)[:120]})", where=str(path), kind="bad_header"
-        ) from error
-    if not isinstance(value, dict):
-        raise BadInputError("no JSON object", where=str(path), kind="bad_header")
-    return value
+    return from_hf.from_config(hf.load_object(path, _CONFIG_BYTES_MAX), tensors, where=str(path))
 
 
 def wish(given: Path | bool | None, sources: Sequence[Source]) -> Wish:
@@ -162,7 +143,7 @@ def _offered_config(found: FileSource) -> Wish | None:
     if not (optional.available("torch") and optional.available("transformers")):
         return None
     try:
-        config = _read_config(found.source)
+        config = hf.load_object(found.source, _CONFIG_BYTES_MAX)
     except BadInputError:
         return None
     if not from_hf.is_config(config):

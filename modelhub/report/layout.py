@@ -56,7 +56,11 @@ def fit(grid: Grid, width: int, dots: str) -> tuple[Layout, list[list[str]]]:
     columns = list(grid.columns)
     rows = [[visible(text) for text in row] for row in grid.rows]
     # A column that is empty in every row says nothing.
-    kept = [i for i, column in enumerate(columns) if not rows or any(row[i] for row in rows)]
+    kept = [
+        i
+        for i, column in enumerate(columns)
+        if column.asked_for or not rows or any(row[i] for row in rows)
+    ]
     natural = {i: max([cells(columns[i].title), *(cells(row[i]) for row in rows)]) for i in kept}
     while _total([natural[i] for i in kept]) > width:
         droppable = [i for i in kept if columns[i].priority > 0]

@@ -34,13 +34,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a grid."""
+    """A column of a grid; one without any text is left out, unless it was asked for."""
 
     title: str
     right: bool = False
     flexible: bool = False
     priority: int = 0
     strong: bool = False
+    asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)

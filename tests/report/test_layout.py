@@ -59,3 +59,9 @@ cell = st.text(max_size=30)
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, ...]], width: int) -> None:
     for line in _lines(Grid(COLUMNS, rows), width):
         assert cells(line) <= width
+
+
+def test_empty_column_that_was_asked_for_stays() -> None:
+    grid = Grid((Column("a"), Column("b", asked_for=True)), [("1", "")])
+    layout, _ = fit(grid, 80, "…")
+    assert [column.title for column in layout.columns] == ["a", "b"]
