@@ -198,7 +198,7 @@ def test_versions_have_their_facts(repository: modelhub.Repository) -> None:
         with pytest.raises(EditError, match="committed as weights alone"):
             backend.edit(version)
         with pytest.raises(EditError, match="m@1 was committed as weights alone"):
-            backend.slice(version, ["a"], ["a"])
+            backend.slice(version, ["a"], ["a"], "part")
 
 
 def test_a_view_stays_as_it_was(repository: modelhub.Repository, scattered: Scattered) -> None:

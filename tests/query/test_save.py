@@ -39,6 +39,12 @@ def test_nothing_is_written_unless_it_is_asked_for(filled: modelhub.Repository) 
     assert _state(filled) == before
 
 
+def test_a_slice_is_called_by_the_name_of_the_result(filled: modelhub.Repository) -> None:
+    part = 'slice s from m where m.name = "a" mutate s.input = m["conv1"] and s.output = m["fc8"]'
+    assert [made.name for made in filled.query(part)] == ["a"]
+    assert [made.name for made in filled.query(f'{part} as "part"')] == ["part"]
+
+
 def test_a_derived_model_becomes_a_version(filled: modelhub.Repository) -> None:
     (made,) = filled.query(f'{HEAD} as "tuned"', seed=5)
     (saved,) = filled.query(f'{HEAD} as "tuned"', save=True, seed=5)
