@@ -41,7 +41,10 @@ def mistakes_of_parameters(query: ast.Query, parameters: Mapping[str, Value]) ->
                 wrong(each, f"The parameter `:{each.name}` has no value.{_hint(parameters)}")
             elif not _is_value(parameters[each.name]):
                 kind = type(parameters[each.name]).__name__
-                message = f"`:{each.name}` is of type {kind}, expected a text, a number, a time or a list."
+                message = (
+                    f"`:{each.name}` is of type {kind}, expected a text, a number, a time or a "
+                    "list."
+                )
                 wrong(each, message)
     for piece, wanted in _places(query):
         if piece.name not in parameters or piece.span in mistakes:

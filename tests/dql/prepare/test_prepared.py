@@ -97,7 +97,11 @@ def test_parameters_of_saved_queries_are_asked_for() -> None:
     ("text", "value", "message"),
     [
         ("select m where m.name = :p", 3, "Found a number, expected a text to compare with."),
-        ("select m where m.name = :p", {1}, "`:p` is a set, expected a text, a number, a time or"),
+        (
+            "select m where m.name = :p",
+            {1},
+            "`:p` is of type set, expected a text, a number, a time or",
+        ),
         ("select m where m.name in :p", "x", "Found a text, expected a list such as"),
         ("select m where m.version in :p", 3, "Found a number, expected a list such as"),
         ("select m where m.name matches :p", "(", "`:p` is '(', in which "),
