@@ -106,7 +106,9 @@ def show_answer(output: Output, repo: Repo, answer: Answer, *, quiet: bool) -> N
     for note in answer.notes:
         output.say(f"note: {note}", "yellow")
     if answer.saved_query:
-        output.say(f'saved the query as {answer.saved_query!r}: from "{answer.saved_query}"')
+        name = answer.saved_query
+        what = "these versions" if answer.committed else "the query"
+        output.say(f'saved; from "{name}" stands for {what}')
 
 
 def _grid(repo: Repo, answer: Answer) -> Grid:

@@ -63,7 +63,12 @@ class RepoBackend:
             yield self._version(name, sequence, version_id)
 
     def saved(self, name: str) -> str | None:
-        """Return the text of a saved query; None if there is none of this name."""
+        """Return the text of a saved query; None if there is none, or there are versions so named.
+
+        A query that made models was saved under their name: what is meant then is the models.
+        """
+        if self._txn.latest(name) is not None:
+            return None
         return saved.read(self.repo.layout, name)
 
     def version(self, version_id: str) -> Version | None:

@@ -11,7 +11,7 @@ from modelhub.dlv.memory import GivenNetwork, content_of
 from modelhub.dlv.names import check_model_name, check_query_name
 from modelhub.dlv.resolve import format_rev
 from modelhub.dlv.state import Repo
-from modelhub.errors import UsageError
+from modelhub.errors import ConflictError, UsageError
 from modelhub.query import saved
 from modelhub.query.derived import DerivedVersion
 from modelhub.query.run import Answer
@@ -35,6 +35,7 @@ def save_answer(repo: Repo, answer: Answer, text: str, name: str, seed: int) -> 
     Raises:
         UsageError: there is no name, or nothing of this kind to save.
         BadInputError: kind `bad_name`.
+        ConflictError: there are versions of the name that a `select` should be saved under.
     """
     chosen = name or answer.name
     if not chosen:
@@ -42,6 +43,8 @@ def save_answer(repo: Repo, answer: Answer, text: str, name: str, seed: int) -> 
             "no name to save under", expected='`as "name"` in the query, or a name to save'
         )
     check_query_name(chosen)
+    if answer.kind not in ("slice", "construct"):
+        _check_free(repo, chosen)
     committed: list[str] = []
     if answer.kind in ("slice", "construct"):
         check_model_name(chosen)
@@ -51,6 +54,16 @@ def save_answer(repo: Repo, answer: Answer, text: str, name: str, seed: int) -> 
             committed.append(_commit(repo, made, chosen, text, seed))
     saved.write(repo.layout, chosen, text)
     return replace(answer, saved_query=chosen, committed=tuple(committed))
+
+
+def _check_free(repo: Repo, name: str) -> None:
+    with repo.catalog.read() as txn:
+        taken = txn.latest(name) is not None
+    if taken:
+        raise ConflictError(
+            f"there are versions called {name!r}",
+            expected="another name for a query, since the name stands for them",
+        )
 
 
 def _commit(repo: Repo, made: DerivedVersion, name: str, text: str, seed: int) -> str:

@@ -11,6 +11,7 @@ import torch
 
 import modelhub
 from modelhub.dlv.state import Repo
+from modelhub.errors import ConflictError
 from modelhub.query.save import METADATA_QUERY, METADATA_SEED
 from tests.query.alexnets import EXAMPLE, alex, network_of
 
@@ -144,6 +145,20 @@ def test_a_slice_has_the_name_that_the_query_gives(filled: modelhub.Repository) 
     text = 'slice s from m where m.name = "a" mutate s.input = m["conv2"] and s.output = m["relu3"]'
     assert [made.name for made in filled.query(text)] == ["a"]
     assert [made.name for made in filled.query(f'{text} as "middle"')] == ["middle"]
+
+
+def test_a_name_stands_for_the_versions_that_were_saved_under_it(
+    filled: modelhub.Repository,
+) -> None:
+    (saved,) = filled.query(f'{HEAD} as "tuned"', save=True)
+    (found,) = filled.query('select m from m in "tuned"')
+    assert found.id == saved.id
+    filled.remove("a@1")
+    assert [each.id for each in filled.query('select m from m in "tuned"')] == [saved.id]
+    with pytest.raises(ConflictError, match="versions called 'tuned'"):
+        filled.query("select m", save="tuned")
+    filled.query('select m where m.name = "b"', save="mine")
+    assert [each.name for each in filled.query('select m from m in "mine"')] == ["b"]
 
 
 def test_only_tensors_that_are_kept_are_read(
