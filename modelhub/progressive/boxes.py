@@ -1,0 +1,61 @@
+"""The box of each weight whose leading bytes are known: all values that they may go on to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelhub.errors import BadInputError
+from modelhub.tensors.dtypes import from_numpy
+
+__all__ = ["DTYPES", "weights_box"]
+
+# Dtypes with sign, exponent and fraction in this order, whose values float64 holds exactly.
+DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+Floats = npt.NDArray[np.float64]
+
+
+def weights_box(array: np.ndarray[Any, Any], planes: int) -> tuple[Floats, Floats]:
+    """Return the least and the largest value that each weight may have, as float64.
+
+    Floats of one sign are ordered like their bits, so the ends are those with all unread bits 0 and
+    all 1. If unread bits of the exponent may make it an infinity, the box is unbounded.
+
+    Args:
+        array: Weights of which the leading `planes` bytes are right; the others are not looked at.
+        planes: At least 1; at or above the width of the dtype the box is the value, and both ends
+            are one array.
+
+    Raises:
+        BadInputError: the dtype has no boxes, `planes` is below 1, or a weight is surely an
+            infinity or not a number.
+    """
+    dtype = from_numpy(array.dtype)
+    if dtype.name not in DTYPES:
+        raise BadInputError(
+            f"weights of dtype {dtype.name}",
+            expected="one of " + ", ".join(sorted(DTYPES)),
+            kind="bad_dtype",
+        )
+    if planes < 1:
+        raise BadInputError(f"planes={planes}", expected="1 or more")
+    bits = np.ascontiguousarray(array).view(f"<u{dtype.width}").reshape(array.shape)
+    unread = bits.dtype.type((1 << 8 * max(dtype.width - planes, 0)) - 1)
+    near = _values(bits & ~unread, array.dtype)
+    if not np.isfinite(near).all():
+        raise BadInputError("a weight that is infinite or not a number", expected="finite weights")
+    if planes >= dtype.width:
+        return near, near
+    far = _values(bits | unread, array.dtype)
+    negative = np.signbit(near)
+    far = np.where(np.isfinite(far), far, np.where(negative, -np.inf, np.inf))
+    return np.where(negative, far, near), np.where(negative, near, far)
+
+
+def _values(bits: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Floats:
+    # Signalling NaNs among the patterns would warn on the way.
+    with np.errstate(invalid="ignore"):
+        return bits.view(dtype).astype(np.float64)
