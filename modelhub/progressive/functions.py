@@ -96,7 +96,9 @@ def softplus(function: Function, x: Interval, beta: float, threshold: float) -> 
     edge = abs(threshold) * (near - 1.0)
     holds = (x.lo * beta <= threshold + edge) & (x.hi * beta >= threshold - edge)
     step = torch.where(holds, math.log1p(math.exp(-threshold)) * near / beta, 0.0)
-    return outward(found.lo, found.hi, step)
+    # The rounding of beta x goes into an exponent, so that it counts |beta x| times.
+    bend = slack(8, x.magnitude() * beta * found.hi.abs())
+    return outward(found.lo, found.hi, step + bend)
 
 
 def absolute(x: Interval) -> Interval:

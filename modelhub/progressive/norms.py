@@ -75,7 +75,7 @@ def layer_norm(x: Interval, eps: float) -> Interval:
     rough = 1.0 + slack(2 * count, torch.ones_like(length))
     least = (length * (2.0 - rough) - spread * rough).clamp(min=0.0).square() / count
     most = ((length + spread) * rough).square() / count
-    error = slack(4 * count, size.square().mean(-1, keepdim=True))
+    error = slack(8 * count, size.square().mean(-1, keepdim=True))
     variance = Interval((least - error).clamp(min=0.0), most + error)
     return _divided(Interval(middle - reach, middle + reach), variance, point(eps), size)
 
@@ -106,12 +106,13 @@ def softmax(x: Interval) -> Interval:
     shift = x.hi.amax(-1, keepdim=True).clamp(-sys.float_info.max, sys.float_info.max)
     high, low = (x.hi - shift).exp(), (x.lo - shift).exp()
     high_sum, low_sum = high.sum(-1, keepdim=True), low.sum(-1, keepdim=True)
-    # The rounding of x - shift grows with both, and goes into the exponent. It does not matter
+    # The rounding of x - shift grows with both, and goes into the exponent, once for each new
+    # largest value in programs that find it on the way. It does not matter
     # where the exponential is 0 in any case, as where a mask adds minus infinity.
     below = x.hi - shift
     gone = (below < -2000.0) & (below.abs() >= x.hi.abs() / 2)
     size = torch.where(gone, 0.0, x.magnitude())
-    bend = slack(8, torch.maximum(size, shift.abs()).amax(-1, keepdim=True))
+    bend = slack(count + 8, torch.maximum(size, shift.abs()).amax(-1, keepdim=True))
     rough = slack(2 * count + 32, torch.ones_like(high_sum)) + torch.expm1(4.0 * bend)
     others_high = high_sum * (1.0 + rough) - high
     others_low = (low_sum * (1.0 - rough) - low).clamp(min=0.0)

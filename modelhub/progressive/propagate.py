@@ -62,7 +62,7 @@ def propagate(
         KeyError: a weight or an input is missing.
     """
     tensors = lifted_tensors(network, weights)
-    given = {name: lifted(_tensor(inputs[name])) for name in network.inputs}
+    given = {name: _apart(lifted(_tensor(inputs[name]))) for name in network.inputs}
     return _walk(network, tensors, given, wanted, apply)
 
 
@@ -90,7 +90,7 @@ def lifted_tensors(network: Network, weights: Mapping[str, Any]) -> dict[str, An
     Raises:
         KeyError: a weight is missing.
     """
-    return {name: lifted(value) for name, value in _tensors(network, weights).items()}
+    return {name: _apart(lifted(value)) for name, value in _tensors(network, weights).items()}
 
 
 def _tensors(network: Network, weights: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,6 +186,11 @@ def _tensor(value: Any) -> Any:
     if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
         array = array.astype(np.float64)
     return torch.from_numpy(np.array(array))
+
+
+def _apart(value: Any) -> Any:
+    """Return an interval of its own: rules take one object for one value (x x is a square)."""
+    return Interval(value.lo, value.hi) if isinstance(value, Interval) else value
 
 
 def _double(value: Any) -> Any:

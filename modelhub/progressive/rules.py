@@ -175,6 +175,15 @@ def _rising(call: Call) -> Interval:
     return rising(call.of("self"), call.interval("self"))
 
 
+def _exponential(call: Call) -> Interval:
+    """Bound ELU, SELU and CELU; some programs subtract 1 from exp, which rounds a value near 0."""
+    found = _rising(call)
+    size = 2.0 if call.op.base == "selu" else float(call.get("alpha"))
+    if call.op.base == "elu":
+        size *= float(call.get("scale"))
+    return outward(found.lo, found.hi, slack(8, torch.full_like(found.lo, size)))
+
+
 def _softplus(call: Call) -> Interval:
     beta, threshold = float(call.get("beta")), float(call.get("threshold"))
     return softplus(call.of("self"), call.interval("self"), beta, threshold)
@@ -290,9 +299,9 @@ _TABLE: tuple[tuple[Rule, str], ...] = (
     (_made, _LIKE),
     (
         _rising,
-        "sigmoid tanh elu selu celu leaky_relu hardsigmoid log_sigmoid softshrink exp expm1 log "
-        "log1p sqrt erf",
+        "sigmoid tanh leaky_relu hardsigmoid log_sigmoid softshrink exp expm1 log log1p sqrt erf",
     ),
+    (_exponential, "elu selu celu"),
     (_falling, "rsqrt reciprocal"),
     (_wave, "sin cos"),
     (_valley, "gelu silu hardswish mish"),

@@ -163,3 +163,22 @@ def test_the_reference_takes_no_intervals() -> None:
     network, weights, inputs = _case("mlp")
     with pytest.raises(TypeError, match="an interval"):
         evaluate(network, weights | {"1.bias": point(weights["1.bias"])}, inputs)
+
+
+def test_one_interval_for_two_tensors_is_not_taken_for_one_value() -> None:
+    class Product(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Parameter(torch.ones(3))
+            self.b = torch.nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Any) -> Any:
+            return x + self.a * self.b + x * x
+
+    network, _ = network_and_weights(Product().eval(), torch.zeros(2, 3))
+    ends = torch.tensor([-1.0, -2.0, 1.0], dtype=torch.float64)
+    box = Interval(ends, ends + 3.0)
+    x = Interval(torch.zeros(2, 3).double() - 1.0, torch.zeros(2, 3).double() + 1.0)
+    (found,) = propagate(network, {"a": box, "b": box}, {"x": x})
+    # a in [-1, 2], b too: their product is -2 at least, x is -1 at least, and its square 0.
+    torch.testing.assert_close(found.lo[0], torch.tensor([-3.0, -3.0, 0.0]).double())
