@@ -13,6 +13,7 @@ from typing import Any
 from modelhub.optional import require
 from modelhub.progressive.functions import falling
 from modelhub.progressive.intervals import (
+    TINY,
     UNIT,
     Interval,
     add,
@@ -107,15 +108,17 @@ def softmax(x: Interval) -> Interval:
     high, low = (x.hi - shift).exp(), (x.lo - shift).exp()
     high_sum, low_sum = high.sum(-1, keepdim=True), low.sum(-1, keepdim=True)
     # The rounding of x - shift grows with both, and goes into the exponent, once for each new
-    # largest value in programs that find it on the way. It does not matter
-    # where the exponential is 0 in any case, as where a mask adds minus infinity.
+    # largest value in programs that find it on the way. It does not matter where the exponential is
+    # 0 in any case, as where a mask adds minus infinity.
     below = x.hi - shift
     gone = (below < -2000.0) & (below.abs() >= x.hi.abs() / 2)
     size = torch.where(gone, 0.0, x.magnitude())
     bend = slack(count + 8, torch.maximum(size, shift.abs()).amax(-1, keepdim=True))
     rough = slack(2 * count + 32, torch.ones_like(high_sum)) + torch.expm1(4.0 * bend)
-    others_high = high_sum * (1.0 + rough) - high
-    others_low = (low_sum * (1.0 - rough) - low).clamp(min=0.0)
+    # Exponentials that underflow have few digits left: an absolute error, not a relative one.
+    others_high = high_sum * (1.0 + rough) - high + TINY
+    others_low = (low_sum * (1.0 - rough) - low - TINY).clamp(min=0.0)
+    low, high = (low - TINY).clamp(min=0.0), high + TINY
     lo = low / (low + others_high)
     hi = high / (high + others_low)
     lo, hi = lo * (1.0 - rough).clamp(min=0.0), hi * (1.0 + rough)

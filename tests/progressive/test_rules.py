@@ -204,6 +204,16 @@ def test_values_beyond_any_network_are_unbounded_not_wrong() -> None:
         assert not torch.isnan(found.lo).any()
 
 
+@pytest.mark.parametrize("radius", [400.0, 1000.0, 5000.0])
+def test_shares_far_apart_stay_inside_though_exponentials_underflow(radius: float) -> None:
+    torch.manual_seed(1)
+    x = around(torch.randn(40, 8) * 1000.0, radius)
+    op = find("aten.softmax.int")
+    found = apply(Call(op, {"self": x, "dim": -1}))
+    for value in members(x, 60):
+        assert within(Call(op, {"self": value, "dim": -1}).run(), found)
+
+
 def test_attention_under_masks() -> None:
     torch.manual_seed(0)
     query, key, value = (around(torch.randn(2, 4, 8), 0.01) for _ in range(3))
