@@ -27,6 +27,8 @@ from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
 from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import CheckoutResult, checkout
+from modelhub.dlv.evaluate import EvalOptions, Evaluation, evaluate
+from modelhub.dlv.evaluations import Evaluated, evaluations_of
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.memory import GivenNetwork, content_of
@@ -112,6 +114,16 @@ class Version:
         """What was noted later: tags and the like."""
         with self.repo.catalog.read() as txn:
             return txn.annotations(self.record.id)
+
+    @property
+    def evaluations(self) -> tuple[Evaluated, ...]:
+        """The results of `eval` that were kept, oldest first."""
+        return evaluations_of(self.annotations)
+
+    def evaluate(self, data: PathLike, **options: Any) -> Evaluation:
+        """Evaluate this snapshot on a data set; see `Repository.evaluate`."""
+        label = f"#{self.snapshot.label}" if self.snapshot is not None else ""
+        return evaluate(self.repo, [self.rev + label], Path(data), EvalOptions(**options))[0]
 
     def weights(
         self, planes: Planes = None, tensors: str | None = None
@@ -330,6 +342,19 @@ class Repository:
         """
         given, face = {**(parameters or {}), **named}, partial(_version, self._repo)
         return queries.query(self._repo, text, given, face, save=save, seed=seed, explain=explain)
+
+    def evaluate(self, *revs: str, data: PathLike, **options: Any) -> builtins.list[Evaluation]:
+        """Evaluate versions on a data set, side by side, and keep each result with its version.
+
+        Args:
+            data: An .npz, .safetensors or .parquet file, or a folder of images.
+            options: Those of `modelhub.dlv.evaluate.EvalOptions`, such as `top=3`, `keep=False`.
+
+        Raises:
+            BadInputError: the data does not fit a network, or a version has no network that runs.
+            ModelHubError: kind `missing_extra`, torch or a package for the data is not installed.
+        """
+        return [*evaluate(self._repo, revs, Path(data), EvalOptions(**options))]
 
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""

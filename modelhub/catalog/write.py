@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import lmdb
 
@@ -256,12 +256,25 @@ class WriteTxn(ReadTxn):
     # What queries ask by
 
     def put_series(self, version_id: bytes, series: Mapping[str, Extremes]) -> None:
-        """Write the metric series of a version, each by its first, best and last value."""
+        """Write metric series of a version, each by its first, best and last value.
+
+        One that was there under the same name is replaced; others stay.
+        """
         for name, (first, best, last) in series.items():
+            self._delete_series(version_id, name)
             self._put(Relation.SERIES, (version_id, name), (first, best, last))
             for which, value in (("best", best), ("last", last)):
                 if value is not None and value == value:
                     self._put(Relation.METRIC, (name, which, float(value), version_id), None)
+
+    def _delete_series(self, version_id: bytes, name: str) -> None:
+        row = self._get(Relation.SERIES, (version_id, name))
+        if row is None:
+            return
+        for which, value in (("best", row[1]), ("last", row[2])):
+            if value is not None and value == value:
+                self._delete(Relation.METRIC, (name, which, float(value), version_id))
+        self._delete(Relation.SERIES, (version_id, name))
 
     def put_network(self, version_id: bytes, network: bytes, outline: Outline | None) -> None:
         """Write which network a version has, and the network's rows unless they are there.
@@ -290,11 +303,8 @@ class WriteTxn(ReadTxn):
             self._delete_all(relation, ())
 
     def _remove_indexed(self, version: VersionRecord) -> None:
-        for items, row in list(self._scan(Relation.SERIES, (version.id,))):
-            for which, value in (("best", row[1]), ("last", row[2])):
-                if value is not None and value == value:
-                    self._delete(Relation.METRIC, (items[1], which, float(value), version.id))
-            self._delete(Relation.SERIES, items)
+        for items, _ in list(self._scan(Relation.SERIES, (version.id,))):
+            self._delete_series(version.id, cast(str, items[1]))
         network = version.network
         self._delete(Relation.NETWORK, (network, version.id))
         if not network or next(self._scan(Relation.NETWORK, (network,)), None) is not None:

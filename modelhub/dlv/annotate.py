@@ -19,7 +19,7 @@ __all__ = ["annotate"]
 def annotate(
     repo: Repo,
     notes: list[tuple[bytes, str, Any]],
-    then: Callable[[WriteTxn], None],
+    then: Callable[[WriteTxn], None] | None = None,
 ) -> None:
     """Store (version, key, value) annotations, and do what they mean in the same transaction.
 
@@ -35,4 +35,5 @@ def annotate(
             record.put_places(txn, session.places)
             for note_id, note in zip(note_ids, made, strict=True):
                 record.put_annotation(txn, note_id, note)
-            then(txn)
+            if then is not None:
+                then(txn)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from modelhub.catalog import WriteTxn
 from modelhub.catalog.records import Extremes
 from modelhub.dlv import networks
+from modelhub.dlv.evaluations import series_of
 from modelhub.dlv.state import Repo
 from modelhub.errors import ModelHubError
 from modelhub.net.outline import Outline, outline_of
@@ -81,8 +82,9 @@ def fill(repo: Repo) -> None:
             version = txn.version(version_id)
             assert version is not None
             try:
-                series = repo.manifest(version_id).series
+                series = dict(repo.manifest(version_id).series)
             except ModelHubError:
                 series = {}
+            series |= series_of(txn.annotations(version_id))
             index_version(txn, version_id, version.network, series, repo.store.blob)
         txn.finish_indexes()

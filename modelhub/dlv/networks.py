@@ -6,12 +6,13 @@ Both have one way to be written, so the first bytes tell which is there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from modelhub.catalog.records import SnapshotRecord, VersionRecord
 from modelhub.dlv.resolve import format_rev
 from modelhub.dlv.state import Repo
-from modelhub.dlv.weights import weights
+from modelhub.dlv.weights import weights_counted
 from modelhub.errors import BadInputError, CorruptionError
 from modelhub.net import from_weights, graph_json
 from modelhub.net import module as modules
@@ -19,7 +20,26 @@ from modelhub.net import tree as net_tree
 from modelhub.net.graph import Network
 from modelhub.net.tree import ModuleTree
 
-__all__ = ["decode", "decode_graph", "decode_tree", "module_of", "network_of", "tree_of"]
+__all__ = [
+    "Loaded",
+    "decode",
+    "decode_graph",
+    "decode_tree",
+    "load",
+    "module_of",
+    "network_of",
+    "tree_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network with its torch module, and the compressed bytes read from packs for the weights."""
+
+    network: Network
+    module: Any
+    bytes_read: int
+
 
 _TREE_STARTS = b'{"format":1,'
 
@@ -98,10 +118,15 @@ def module_of(repo: Repo, version: VersionRecord, snapshot: SnapshotRecord | Non
         CorruptionError: the network or a weight is damaged.
         ModelHubError: kind `missing_extra`, torch is not installed.
     """
+    return load(repo, version, snapshot).module
+
+
+def load(repo: Repo, version: VersionRecord, snapshot: SnapshotRecord | None) -> Loaded:
+    """Return what `module_of` does, with the network and the bytes that were read; raises alike."""
     network = network_of(repo, version)
-    arrays = {} if snapshot is None else weights(repo, snapshot.tree)
+    arrays, count = ({}, 0) if snapshot is None else weights_counted(repo, snapshot.tree)
     try:
-        return modules.build(network, arrays)
+        return Loaded(network, modules.build(network, arrays), count)
     except BadInputError as error:
         where = format_rev(version) + (f"#{snapshot.label}" if snapshot is not None else "")
         raise BadInputError(

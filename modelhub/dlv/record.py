@@ -15,6 +15,7 @@ from modelhub.catalog.records import (
     VersionRecord,
 )
 from modelhub.dlv import indexing
+from modelhub.dlv.evaluations import EVAL, series_of
 from modelhub.pas.manifest import Annotation, Manifest
 from modelhub.pas.store import Place
 from modelhub.pas.tree import Tree
@@ -105,7 +106,7 @@ def put_version(
 
 
 def put_annotation(txn: WriteTxn, annotation_id: bytes, annotation: Annotation) -> None:
-    """Write an annotation's row."""
+    """Write an annotation's row, and what queries find a result of `eval` by."""
     txn.put_annotation(
         AnnotationRecord(
             id=annotation_id,
@@ -115,6 +116,9 @@ def put_annotation(txn: WriteTxn, annotation_id: bytes, annotation: Annotation) 
             created_ns=annotation.created_ns,
         )
     )
+    if annotation.key == EVAL:
+        series = series_of(txn.annotations(annotation.version))
+        txn.put_series(annotation.version, indexing.extremes(series))
 
 
 def put_places(

@@ -15,7 +15,15 @@ from modelhub.pas.retrieve import Planes, ReadArray, read_storage, view_of
 from modelhub.pas.tree import StoredStorage, StoredTensor
 from modelhub.tensors.dtypes import by_code
 
-__all__ = ["entries", "matching", "planes_for", "read_counted", "read_tensor", "weights"]
+__all__ = [
+    "entries",
+    "matching",
+    "planes_for",
+    "read_counted",
+    "read_tensor",
+    "weights",
+    "weights_counted",
+]
 
 
 def entries(repo: Repo, tree: bytes) -> Iterator[TensorRecord]:
@@ -96,6 +104,13 @@ def weights(
         NotFoundError: no tensor fits the pattern.
         CorruptionError: a checksum fails.
     """
+    return weights_counted(repo, tree_id, planes=planes, tensors=tensors)[0]
+
+
+def weights_counted(
+    repo: Repo, tree_id: bytes, *, planes: Planes = None, tensors: str | None = None
+) -> tuple[Mapping[str, np.ndarray], int]:
+    """Return what `weights` does, with the compressed bytes read from packs for it."""
     tree = trees.decode(repo.store.blob(tree_id))
     wanted = [tensor for tensor in tree.tensors if matching(tensor.name, tensors)]
     if tensors is not None and not wanted:
@@ -108,8 +123,9 @@ def weights(
         asked = planes_for(tensor.name, planes)
         there = finest.get(tensor.storage, 0)
         finest[tensor.storage] = None if asked is None or there is None else max(asked, there)
-    arrays = {
-        index: read_storage(repo.store, tree.storages[index], planes=k).array
+    read = {
+        index: read_storage(repo.store, tree.storages[index], planes=k)
         for index, k in finest.items()
     }
-    return {tensor.name: view_of(arrays[tensor.storage], tensor) for tensor in wanted}
+    arrays = {tensor.name: view_of(read[tensor.storage].array, tensor) for tensor in wanted}
+    return arrays, sum(one.bytes_read for one in read.values())

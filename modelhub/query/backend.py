@@ -14,6 +14,7 @@ from modelhub.catalog import ReadTxn
 from modelhub.catalog.read_index import order_of
 from modelhub.catalog.records import Extremes, Scalar, VersionRecord
 from modelhub.dlv import networks
+from modelhub.dlv.evaluations import series_of
 from modelhub.dlv.indexing import extremes
 from modelhub.dlv.resolve import default_snapshot
 from modelhub.dlv.state import Repo
@@ -184,7 +185,8 @@ class RepoBackend:
         """Return first, best and last value of the metric series of a version."""
         if self.indexed:
             return _Series(self._txn, version_id)
-        return extremes(self.repo.manifest(version_id).series)
+        committed = self.repo.manifest(version_id).series
+        return extremes({**committed, **series_of(self._txn.annotations(version_id))})
 
     def read_records(self, versions: Iterable[StoredVersion]) -> None:
         """Read the records of versions, those that are not yet, at once."""

@@ -1,0 +1,92 @@
+"""Keep results of `eval` as annotations of a version, and read them again.
+
+An *evaluation* is one run of a snapshot over a data set. Annotations have the key `eval`; the value
+is laid down in docs/formats/objects.md. For queries each version has the metric series `eval.top1`,
+`eval.top5` (by its k) and `eval.loss`, a point for each evaluation, oldest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelhub.catalog.records import AnnotationRecord
+
+__all__ = ["EVAL", "Evaluated", "evaluations_of", "headline_of", "series_of"]
+
+# The key of the annotations.
+EVAL = "eval"
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """An evaluation that was kept; accuracy and loss are None without labels.
+
+    Attributes:
+        data: The name of the data set; `sha256` and `data_bytes` are its content's.
+        mode: How answers were found: `exact`.
+        settings: What was asked for that can change a result, by the name of the option.
+        created_ns: When it was kept, in nanoseconds since 1970.
+    """
+
+    snapshot: str
+    data: str
+    sha256: str
+    data_bytes: int
+    n: int
+    classes: int
+    top1: float | None
+    k: int
+    topk: float | None
+    loss: float | None
+    not_numbers: int
+    mode: str
+    device: str
+    torch: str
+    seconds: float
+    settings: Mapping[str, Any]
+    created_ns: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value of the annotation."""
+        value = {name: getattr(self, name) for name in self.__slots__ if name != "created_ns"}
+        return {"format": _FORMAT, **value, "settings": dict(self.settings)}
+
+
+def evaluations_of(notes: Iterable[AnnotationRecord]) -> tuple[Evaluated, ...]:
+    """Return the evaluations among a version's annotations, oldest first; newer formats left out.
+
+    An evaluation was written by this program or a later one: what lacks a field is not shown.
+    """
+    found = []
+    for note in notes:
+        if note.key != EVAL or not isinstance(note.value, dict):
+            continue
+        value = dict(note.value)
+        if value.pop("format", None) != _FORMAT:
+            continue
+        try:
+            found.append(Evaluated(**value, created_ns=note.created_ns))
+        except TypeError:
+            continue
+    return tuple(found)
+
+
+def series_of(notes: Iterable[AnnotationRecord]) -> dict[str, list[tuple[float, float]]]:
+    """Return the evaluations as metric series of (number from 0, value) points."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for number, one in enumerate(evaluations_of(notes)):
+        values = {"top1": one.top1, f"top{one.k}": one.topk, "loss": one.loss}
+        for name, value in values.items():
+            if value is not None:
+                found.setdefault(f"{EVAL}.{name}", []).append((float(number), float(value)))
+    return found
+
+
+def headline_of(last: Mapping[str, float]) -> tuple[str, float] | None:
+    """Return what a list shows of evaluations, given the last value of each metric series."""
+    name = f"{EVAL}.top1"
+    return (name, last[name]) if name in last else None
