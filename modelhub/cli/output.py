@@ -62,9 +62,9 @@ class Output:
             sys.stderr.write(message + "\n")
             sys.stderr.flush()
 
-    def progress(self, what: str) -> Progress:
-        """Return a progress bar; it stays away where it would disturb."""
-        return Progress(what, sys.stderr, enabled=not self._context.quiet)
+    def progress(self, what: str, counted: str = "") -> Progress:
+        """Return a progress bar, of bytes or of what is counted; away where it would disturb."""
+        return Progress(what, sys.stderr, enabled=not self._context.quiet, counted=counted)
 
 
 def jsonable(value: Any) -> Any:

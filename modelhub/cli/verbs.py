@@ -57,6 +57,7 @@ VERBS: dict[str, Verb] = {
     "tag": _verb("tag", "name a version", 3, 4, 5),
     "rm": _verb("rm", "remove versions, by name or by policy", 3, 4, 5),
     "query": _verb("query", "select, slice and construct models with DQL", 3, 4, 5),
+    "eval": _verb("eval", "run versions over a data set, and score them", 1, 3, 4, 5),
     "archive": _verb("archive", "store versions in less room, within budgets", 1, 3, 5),
     "du": _verb("du", "show what takes how much room on disk", 3, 5),
     "gc": _verb("gc", "free the room of what no version needs", 3, 5),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelhub.cli.draw_network import draw_one, too_large_to_draw
+from modelhub.cli.view_eval import evaluated_document, evaluated_grid
 from modelhub.cli.view_lossy import loss_facts, loss_grid, lossy_facts_document
 from modelhub.cli.view_network import (
     network_document,
@@ -18,6 +19,7 @@ from modelhub.cli.view_network import (
 from modelhub.cli.view_strips import heat_strips
 from modelhub.cli.view_version import version_document
 from modelhub.dlv.describe import Description
+from modelhub.dlv.evaluations import EVAL, evaluations_of
 from modelhub.dlv.lossy import is_reserved
 from modelhub.net.summary import Line
 from modelhub.report import human
@@ -94,6 +96,7 @@ def describe_document(found: Description) -> dict[str, Any]:
         ],
         "metadata": found.metadata,
         "series": found.series,
+        "evaluations": [evaluated_document(one) for one in evaluations_of(found.annotations)],
         "annotations": [
             {"key": a.key, "value": a.value, "created": human.iso(a.created_ns)}
             for a in found.annotations
@@ -117,6 +120,7 @@ def describe_page(found: Description, *, full: bool, drawn: bool = False) -> Pag
         _tied(found.tied, full),
         _metadata(found.metadata, full),
         _series(found.series),
+        evaluated_grid(evaluations_of(found.annotations), None if full else _ROWS),
         *_plots(found, drawn),
         *_strips(found, drawn),
         _files(found, full),
@@ -316,11 +320,11 @@ def _files(found: Description, full: bool) -> Grid:
 
 
 def _annotations(found: Description, full: bool) -> Grid:
-    # The number and tags of a version are annotations too; they stand above already.
+    # Number, tags and evaluations of a version are annotations too; they stand above already.
     rows = [
         (note.key, one_line(str(note.value)), human.date(note.created_ns))
         for note in found.annotations
-        if note.key not in ("sequence", "tag", "untag")
+        if note.key not in ("sequence", "tag", "untag", EVAL)
     ]
     kept, cut = _cut(rows, _ROWS, full)
     columns = (Column("", strong=True), Column("", flexible=True), Column("", priority=1))

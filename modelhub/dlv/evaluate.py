@@ -21,7 +21,7 @@ from modelhub.data import DataFacts, Preparation
 from modelhub.dlv import evaluate_run as running
 from modelhub.dlv.annotate import annotate
 from modelhub.dlv.evaluate_scores import FORMS, Predictions, Scores, Tally
-from modelhub.dlv.evaluations import EVAL, Evaluated
+from modelhub.dlv.evaluations import EVAL, Evaluated, evaluations_of
 from modelhub.dlv.networks import load, network_of
 from modelhub.dlv.progress import Progress
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
@@ -304,14 +304,17 @@ def _kept(
         torch=one.torch,
         seconds=one.seconds,
         settings=_settings(one, options),
-    ).to_json()
+    )
     try:
         with repo.writer_lock(on_wait):
             with repo.catalog.read() as txn:
                 there = txn.version(target.version.id) is not None
+                known = evaluations_of(txn.annotations(target.version.id))
             if not there:
                 return replace(one, why_not=f"{format_rev(target.version)} was removed meanwhile")
-            annotate(repo, [(target.version.id, EVAL, value)])
+            # The newest says the same: nothing would be learnt, and packs would grow with each run.
+            if not known or not known[-1].says_as(value):
+                annotate(repo, [(target.version.id, EVAL, value.to_json())])
     except PermissionDeniedError as error:
         return replace(one, why_not=str(error))
     return replace(one, kept=True)

@@ -8,7 +8,7 @@ is laid down in docs/formats/objects.md. For queries each version has the metric
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelhub.catalog.records import AnnotationRecord
@@ -49,6 +49,11 @@ class Evaluated:
     seconds: float
     settings: Mapping[str, Any]
     created_ns: int = 0
+
+    def says_as(self, other: Evaluated) -> bool:
+        """Say whether two evaluations differ in nothing but their time."""
+        untimed = [replace(one, seconds=0.0, created_ns=0) for one in (self, other)]
+        return untimed[0] == untimed[1]
 
     def to_json(self) -> dict[str, Any]:
         """Return the value of the annotation."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from modelhub.catalog import ReadTxn
 from modelhub.catalog.records import VersionRecord
+from modelhub.dlv.evaluations import headline_of
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import default_snapshot, format_rev
 from modelhub.dlv.state import Repo
@@ -54,7 +55,8 @@ class Parent:
 class Listed:
     """A version in a list; `tensors` and `values` are those of its best (else last) snapshot.
 
-    A lossy copy has no metric: what was measured was measured of the exact weights.
+    `metric` is the headline of the metadata, else what `eval` found last. Of a lossy copy it is
+    only the latter: what its metadata says was measured of the exact weights.
     """
 
     id: bytes
@@ -190,6 +192,10 @@ def _listed(
     metadata = txn.metadata(version.id)
     lossy = label_of(metadata)
     snapshot = default_snapshot(version, metadata.get("best_snapshot"))
+    metric = None if lossy is not None else headline(metadata)
+    if metric is None:
+        last = {name: found[2] for name, found in txn.series(version.id).items()}
+        metric = headline_of(last)
     tensors, values = 0, 0
     if snapshot is not None:
         if snapshot.tree not in counts:
@@ -211,7 +217,7 @@ def _listed(
         logical_bytes=version.logical_bytes,
         stored_bytes=version.stored_bytes,
         tags=tags,
-        metric=None if lossy is not None else headline(metadata),
+        metric=metric,
         lossy=lossy,
     )
 

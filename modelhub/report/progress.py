@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
-from modelhub.report.human import duration, rate, size
+from modelhub.report.human import count, duration, rate, size
 from modelhub.report.terminal import width_of
 from modelhub.report.text import cells, glyphs_for, shorten
 
@@ -22,8 +22,15 @@ _BAR_WIDTH = 16
 class Progress:
     """A progress bar; call it with the bytes done and in total. Leaving the context clears it."""
 
-    def __init__(self, what: str, stream: TextIO, enabled: bool = True) -> None:
-        """Take a verb such as `committing`; the bar stays away where `stream` is no terminal."""
+    def __init__(
+        self, what: str, stream: TextIO, enabled: bool = True, *, counted: str = ""
+    ) -> None:
+        """Take a verb such as `committing`; the bar stays away where `stream` is no terminal.
+
+        Args:
+            counted: What is counted instead of bytes, such as `examples`.
+        """
+        self._counted = counted
         self._what = what
         self._stream = stream
         self._enabled = enabled and stream.isatty()
@@ -49,7 +56,7 @@ class Progress:
         full = int(part * _BAR_WIDTH)
         bar = glyphs.full * full + glyphs.empty * (_BAR_WIDTH - full)
         left = duration(seconds / part - seconds) + " left" if part > 0 else ""
-        numbers = f"{part:4.0%}  {size(done)} of {size(total)}  {rate(done, seconds)}"
+        numbers = f"{part:4.0%}  {self._numbers(done, total, seconds)}"
         for text in (
             f"{self._what}  {bar} {numbers}  {left}",
             f"{self._what}  {bar} {part:4.0%}",
@@ -58,6 +65,11 @@ class Progress:
             if cells(text) <= width:
                 return text
         return shorten(f"{part:4.0%}", width, "")
+
+    def _numbers(self, done: int, total: int, seconds: float) -> str:
+        if self._counted:
+            return f"{count(done)} of {count(total)} {self._counted}"
+        return f"{size(done)} of {size(total)}  {rate(done, seconds)}"
 
     def close(self) -> None:
         """Take the bar off the terminal."""

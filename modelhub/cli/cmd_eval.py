@@ -1,0 +1,148 @@
+"""`modelhub eval`: run versions over a data set."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelhub.cli.context import Context
+from modelhub.cli.output import Output
+from modelhub.cli.view_eval import eval_blocks, eval_document, number_text, values_of
+from modelhub.data import FITS
+from modelhub.dlv.evaluate import (
+    BATCH_SIZE,
+    TOP_K,
+    EvalOptions,
+    Evaluation,
+    evaluate,
+    write_predictions,
+)
+from modelhub.dlv.evaluate_run import DEVICES
+from modelhub.dlv.evaluate_scores import FORMS
+from modelhub.dlv.requirements import Requirement, parse_requirement, unmet
+from modelhub.dlv.state import Repo
+from modelhub.errors import UsageError
+
+__all__ = ["configure", "run"]
+
+_SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("revs", metavar="REV", nargs="+", help="versions, side by side")
+    parser.add_argument(
+        "--data",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help=".npz, .safetensors or .parquet with x (or the network's inputs by name) and y for "
+        "labels, or a folder with a folder of images for each class",
+    )
+    parser.add_argument(
+        "--top", metavar="K", type=int, default=TOP_K, help="of top-k (default %(default)s)"
+    )
+    parser.add_argument(
+        "--require",
+        metavar="'METRIC>=N'",
+        action="append",
+        default=[],
+        help="exit with 1 unless it holds for each version, such as 'top1>=0.98'; can be repeated",
+    )
+    parser.add_argument(
+        "--predictions", metavar="FILE.npz", type=Path, help="write the answer to each example"
+    )
+    parser.add_argument("--no-keep", action="store_true", help="do not keep results")
+    parser.add_argument("--full", action="store_true", help="leave no class out")
+    running = parser.add_argument_group("how it runs")
+    running.add_argument("--device", choices=DEVICES, default=DEVICES[0])
+    running.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=int,
+        default=BATCH_SIZE,
+        help="examples at a time (default %(default)s)",
+    )
+    running.add_argument(
+        "--outputs", choices=FORMS, help="what the network gives, if its last node does not tell"
+    )
+    values = parser.add_argument_group("what is done to the values of x")
+    values.add_argument(
+        "--divide-by",
+        metavar="N",
+        type=float,
+        help="make whole numbers floats, divided by N (images: 255 unless given)",
+    )
+    values.add_argument("--mean", metavar="M[,M...]", help="subtract, for each channel or for all")
+    values.add_argument("--std", metavar="S[,S...]", help="divide by, for each channel or for all")
+    values.add_argument("--resize", choices=FITS, help="how images get the network's size")
+    values.add_argument(
+        "--image-size", metavar="HxW", help="size of images where the network leaves it free"
+    )
+
+
+def run(context: Context, values: argparse.Namespace) -> int:
+    """Evaluate, and say no with status 1 where a requirement is not met."""
+    output = Output(context)
+    requirements = [parse_requirement(text) for text in values.require]
+    if values.predictions is not None and len(values.revs) > 1:
+        raise UsageError(f"--predictions with {len(values.revs)} versions", expected="one version")
+    options = EvalOptions(
+        top=values.top,
+        device=values.device,
+        batch_size=values.batch_size,
+        divide_by=values.divide_by,
+        mean=_numbers("--mean", values.mean),
+        std=_numbers("--std", values.std),
+        image_size=_size(values.image_size),
+        resize=values.resize,
+        outputs=values.outputs,
+        keep=not values.no_keep,
+    )
+    with (
+        Repo.open(context.start) as repo,
+        output.progress("evaluating", counted="examples") as progress,
+    ):
+        found = evaluate(
+            repo, values.revs, values.data, options, progress=progress, on_wait=output.wait
+        )
+    if values.predictions is not None:
+        write_predictions(values.predictions, found[0])
+    failed = _failed(found, requirements)
+    output.document(eval_document(found, failed))
+    for block in eval_blocks(found, full=values.full):
+        output.block(block)
+    if values.predictions is not None:
+        output.say(f"wrote {values.predictions}")
+    for why in dict.fromkeys(one.why_not for one in found if one.why_not):
+        output.wait(f"nothing was kept: {why}")
+    for text in failed:
+        output.line(f"not met: {text}", "red")
+    return 1 if failed else 0
+
+
+def _failed(found: Sequence[Evaluation], requirements: Sequence[Requirement]) -> list[str]:
+    return [
+        f"{one.rev}: {requirement.text}, it is {'not known' if value is None else text}"
+        for one in found
+        for requirement, value in unmet(requirements, values_of(one))
+        for text in (number_text(value),)
+    ]
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",")) if text is not None else ()
+    except ValueError as error:
+        raise UsageError(f"{option} {text}", expected="numbers with commas between") from error
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"--image-size {text}", expected="HxW, such as 224x224")
+    return int(found[1]), int(found[2])
