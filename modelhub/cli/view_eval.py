@@ -63,6 +63,7 @@ def _document(one: Evaluation) -> dict[str, Any]:
         "torch": one.torch,
         "seconds": one.seconds,
         "kept": one.kept,
+        "why_not_kept": one.why_not or None,
         "per_class": [
             {
                 "class": row.name,

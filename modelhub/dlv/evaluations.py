@@ -13,10 +13,12 @@ from typing import Any
 
 from modelhub.catalog.records import AnnotationRecord
 
-__all__ = ["EVAL", "Evaluated", "evaluations_of", "headline_of", "series_of"]
+__all__ = ["EVAL", "TOP1", "Evaluated", "evaluations_of", "series_of"]
 
 # The key of the annotations.
 EVAL = "eval"
+# The metric series that a list shows the last value of.
+TOP1 = f"{EVAL}.top1"
 
 _FORMAT = 1
 
@@ -89,9 +91,3 @@ def series_of(notes: Iterable[AnnotationRecord]) -> dict[str, list[tuple[float, 
             if value is not None:
                 found.setdefault(f"{EVAL}.{name}", []).append((float(number), float(value)))
     return found
-
-
-def headline_of(last: Mapping[str, float]) -> tuple[str, float] | None:
-    """Return what a list shows of evaluations, given the last value of each metric series."""
-    name = f"{EVAL}.top1"
-    return (name, last[name]) if name in last else None

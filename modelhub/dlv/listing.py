@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from modelhub.catalog import ReadTxn
 from modelhub.catalog.records import VersionRecord
-from modelhub.dlv.evaluations import headline_of
+from modelhub.dlv.evaluations import TOP1
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import default_snapshot, format_rev
 from modelhub.dlv.state import Repo
@@ -194,8 +194,8 @@ def _listed(
     snapshot = default_snapshot(version, metadata.get("best_snapshot"))
     metric = None if lossy is not None else headline(metadata)
     if metric is None:
-        last = {name: found[2] for name, found in txn.series(version.id).items()}
-        metric = headline_of(last)
+        found = txn.one_series(version.id, TOP1)
+        metric = None if found is None else (TOP1, found[2])
     tensors, values = 0, 0
     if snapshot is not None:
         if snapshot.tree not in counts:

@@ -1,6 +1,8 @@
 """Write a small network and weights for the sessions: `make-network`.
 
-Writes net.json, weights.npz that fit it, and other.npz that do not, into the working folder.
+Writes net.json, weights.npz that fit it, and other.npz that do not, into the working folder; data
+for it in data.npz and unlabelled.npz, three of four labels as it answers, and in pixels.npz and
+wide.npz what it cannot take.
 """
 
 from __future__ import annotations
@@ -30,6 +32,11 @@ def main() -> None:
     bias = np.zeros(2, np.float32)
     np.savez("weights.npz", **{"fc.weight": np.eye(2, dtype=np.float32), "fc.bias": bias})
     np.savez("other.npz", **{"fc.weight": np.ones((3, 2), np.float32), "fc.bias": bias})
+    x, y = np.array([[1, 0], [0, 1], [2, 1], [0, 3]]), np.array([0, 1, 1, 1])
+    np.savez("data.npz", x=x.astype(np.float32), y=y)
+    np.savez("unlabelled.npz", x=x.astype(np.float32))
+    np.savez("pixels.npz", x=x.astype(np.uint8), y=y)
+    np.savez("wide.npz", x=np.ones((4, 3), np.float32))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,16 @@ def test_drawn_on_a_terminal_and_cleared() -> None:
     assert text.endswith("\r\x1b[K")
 
 
+def test_what_is_counted_is_no_bytes() -> None:
+    stream = _Terminal()
+    with Progress("evaluating", stream, counted="examples") as progress:
+        progress._begin -= 10
+        progress._next -= 10
+        progress(50, 2000)
+    assert "50 of 2.00k examples" in stream.getvalue()
+    assert "B/s" not in stream.getvalue()
+
+
 def test_drawn_at_most_ten_times_a_second() -> None:
     stream = _Terminal()
     with Progress("committing", stream) as progress:
