@@ -8,13 +8,23 @@ bounds, never by Python.
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
 
 from modelhub.net.graph import Network, Shape
 
-__all__ = ["BATCH", "LENGTH", "SizeError", "default_sizes", "evaluate", "free_sizes", "resolve"]
+__all__ = [
+    "BATCH",
+    "LENGTH",
+    "SizeError",
+    "default_sizes",
+    "evaluate",
+    "free_sizes",
+    "names_in",
+    "resolve",
+]
 
 # Sizes that stand for free ones unless others are given: one example, and for every other free
 # dimension (a text's length above all) a short text.
@@ -26,6 +36,7 @@ _FUNCTIONS: Mapping[str, Callable[..., int]] = {
     "Max": max,
     "Min": min,
     "Mod": lambda a, b: a % b,
+    "PythonMod": lambda a, b: a % b,
     "FloorDiv": lambda a, b: a // b,
     "floor": math.floor,
     "ceiling": math.ceil,
@@ -45,7 +56,7 @@ def free_sizes(network: Network) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in network.inputs.items():
         for dimension, size in enumerate(value.shape):
-            for symbol in _symbols(size):
+            for symbol in names_in(size):
                 found.setdefault(symbol, f"{name}[{dimension}]")
     return found
 
@@ -74,7 +85,7 @@ def evaluate(text: str, sizes: Mapping[str, int]) -> int:
         SizeError: it is anything else, is not a whole number, or is beyond 2^60.
     """
     try:
-        value = _value(ast.parse(text.strip(), mode="eval").body, sizes, 0)
+        value = _value(_parsed(text), sizes, 0)
     except (SyntaxError, ValueError, ArithmeticError, TypeError, MemoryError) as error:
         raise SizeError(f"{text[:80]!r} is not a size: {error}") from error
     if value != int(value):
@@ -82,9 +93,16 @@ def evaluate(text: str, sizes: Mapping[str, int]) -> int:
     return int(value)
 
 
-def _symbols(size: int | str) -> list[str]:
+def names_in(size: int | str) -> tuple[str, ...]:
+    """Return the free sizes in an expression, in order, each once."""
     words = _SYMBOL.findall(size) if isinstance(size, str) else []
-    return [word for word in words if word not in _FUNCTIONS]
+    return tuple(dict.fromkeys(word for word in words if word not in _FUNCTIONS))
+
+
+# A network has few expressions, each at many nodes.
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
 
 
 def _value(node: ast.expr, sizes: Mapping[str, int], depth: int) -> int | float:

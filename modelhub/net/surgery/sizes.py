@@ -6,13 +6,11 @@ all runs is fixed; one that fits a known expression has that expression; else it
 
 from __future__ import annotations
 
-import ast
-import functools
 import itertools
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from modelhub.net.graph import Shape, Value
+from modelhub.net.sizes import SizeError, evaluate, names_in
 
 __all__ = ["ATTEMPTS", "RUNS", "Numbers", "Sizes", "numeric"]
 
@@ -28,65 +26,16 @@ ATTEMPTS = len(_BASES)
 _BATCH = (3, 5, 11)
 _ROWS = ((1, 3, 7), (3, 7, 1), (7, 1, 3), (1, 7, 3), (7, 3, 1), (3, 1, 7))
 
-_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.floordiv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
-_FUNCTIONS: dict[str, Callable[..., int]] = {
-    "Max": max,
-    "Min": min,
-    "Mod": operator.mod,
-    "FloorDiv": operator.floordiv,
-    "PythonMod": operator.mod,
-}
+# A number that all small ones divide, to see whether a text is an expression.
+_TRIED = 5040
 
 
-@functools.lru_cache(maxsize=4096)
-def _parsed(text: str) -> tuple[ast.expr, tuple[str, ...]] | None:
-    """Return an expression and the names in it; None if it is none that can be evaluated."""
+def _is_expression(text: str) -> bool:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        nodes = list(ast.walk(tree))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    for node in nodes:
-        known = (
-            isinstance(node, ast.Name | ast.Load | ast.operator | ast.unaryop)
-            or (isinstance(node, ast.Constant) and type(node.value) is int)
-            or (isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS)
-            or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub))
-            or (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in _FUNCTIONS
-                and not node.keywords
-            )
-        )
-        if not known:
-            return None
-    names = (n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in called)
-    return tree, tuple(dict.fromkeys(names))
-
-
-def _evaluate(tree: ast.expr, numbers: Mapping[str, int]) -> int:
-    match tree:
-        case ast.Constant():
-            return int(tree.value)  # type: ignore[arg-type]
-        case ast.Name():
-            return numbers[tree.id]
-        case ast.UnaryOp():
-            return -_evaluate(tree.operand, numbers)
-        case ast.BinOp():
-            left, right = _evaluate(tree.left, numbers), _evaluate(tree.right, numbers)
-            return int(_OPERATORS[type(tree.op)](left, right))
-        case ast.Call(func=ast.Name(id=name)):
-            return int(_FUNCTIONS[name](*(_evaluate(item, numbers) for item in tree.args)))
-    raise ValueError("not an expression over sizes")
+        evaluate(text, dict.fromkeys(names_in(text), _TRIED))
+    except SizeError:
+        return False
+    return True
 
 
 def numeric(shape: Shape) -> Shape:
@@ -111,8 +60,7 @@ class Sizes:
             self._expressions.setdefault(numbers, name)
 
     def _learn(self, size: str, *, batch: bool) -> None:
-        parsed = _parsed(size)
-        for name in parsed[1] if parsed else (size,):
+        for name in names_in(size) if _is_expression(size) else (size,):
             if name not in self._atoms:
                 row = next(self._rows)
                 shift = 6 * self._base * (row // len(_ROWS))
@@ -131,16 +79,17 @@ class Sizes:
     def _numbers(self, size: str) -> Numbers | None:
         if size in self._atoms:
             return self._atoms[size]
-        parsed = _parsed(size)
-        if parsed is None or any(name not in self._atoms for name in parsed[1]):
+        names = names_in(size)
+        if any(name not in self._atoms for name in names):
             return None
         try:
-            found = tuple(
-                _evaluate(parsed[0], {name: self._atoms[name][run] for name in parsed[1]})
+            one, two, three = (
+                evaluate(size, {name: self._atoms[name][run] for name in names})
                 for run in range(RUNS)
             )
-        except (ZeroDivisionError, TypeError, RecursionError):
+        except SizeError:
             return None
+        found = one, two, three
         self._expressions.setdefault(found, size)
         return found
 
