@@ -141,6 +141,20 @@ class Version:
         """
         return reading.weights(self.repo, self._tree(), planes=planes, tensors=tensors)
 
+    def intervals(
+        self, planes: Planes, tensors: str | None = None
+    ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        """Return the least and the greatest value of each weight that its leading bytes allow.
+
+        Args:
+            planes, tensors: As for `weights`.
+
+        Returns:
+            Two mappings from tensor name to float64 array. Tensors that are no floats, or surely
+            hold an infinity or NaN, are read whole and stand in both as they are.
+        """
+        return reading.intervals(self.repo, self._tree(), planes=planes, tensors=tensors)
+
     def tensor(
         self, name: str, planes: int | None = None, rows: tuple[int, int] | None = None
     ) -> np.ndarray:

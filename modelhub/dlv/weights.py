@@ -13,10 +13,12 @@ from modelhub.errors import BadInputError, NotFoundError
 from modelhub.pas import tree as trees
 from modelhub.pas.retrieve import Planes, ReadArray, read_storage, view_of
 from modelhub.pas.tree import StoredStorage, StoredTensor
-from modelhub.tensors.dtypes import by_code
+from modelhub.progressive.boxes import DTYPES, weights_box
+from modelhub.tensors.dtypes import by_code, from_numpy
 
 __all__ = [
     "entries",
+    "intervals",
     "matching",
     "planes_for",
     "read_counted",
@@ -129,3 +131,46 @@ def weights_counted(
     }
     arrays = {tensor.name: view_of(read[tensor.storage].array, tensor) for tensor in wanted}
     return arrays, sum(one.bytes_read for one in read.values())
+
+
+def intervals(
+    repo: Repo, tree_id: bytes, *, planes: Planes, tensors: str | None = None
+) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+    """Return the least and the greatest value that each weight may have, as its leading bytes tell.
+
+    Both ends are float64 arrays. Tensors of other dtypes than floats of 2 bytes or more are read
+    whole, and so are those that hold what is surely an infinity or NaN: both ends are then the
+    array itself.
+
+    Raises:
+        NotFoundError: no tensor fits the pattern.
+        CorruptionError: a checksum fails.
+    """
+    tree = trees.decode(repo.store.blob(tree_id))
+    asked = {
+        tensor.name: planes_for(tensor.name, planes) if tensor.dtype in DTYPES else None
+        for tensor in tree.tensors
+        if matching(tensor.name, tensors)
+    }
+    wanted = {name: k for name, k in asked.items() if k is not None}
+    leading = weights(repo, tree_id, planes=_exactly(wanted), tensors=tensors)
+    least: dict[str, np.ndarray] = {}
+    greatest: dict[str, np.ndarray] = {}
+    for name, array in leading.items():
+        least[name] = greatest[name] = array
+        if from_numpy(array.dtype).name in DTYPES:
+            try:
+                least[name], greatest[name] = weights_box(array, asked[name] or array.itemsize)
+            except BadInputError:
+                (least[name],) = weights(repo, tree_id, tensors=_literal(name)).values()
+                greatest[name] = least[name]
+    return least, greatest
+
+
+def _exactly(planes: Mapping[str, int]) -> Mapping[str, int]:
+    return {_literal(name): k for name, k in planes.items()}
+
+
+def _literal(name: str) -> str:
+    """Return the pattern that this name alone fits."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
