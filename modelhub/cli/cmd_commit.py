@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from modelhub.cli.context import Context
@@ -76,6 +77,7 @@ def run(context: Context, values: argparse.Namespace) -> int:
             network=False if values.no_network else values.network,
             progress=progress,
             on_wait=output.wait,
+            on_import=output.wait if sys.stderr.isatty() else None,
         )
     output.document(commit_document(result))
     say_commit(output, result, "committed")

@@ -100,6 +100,7 @@ def commit(
     network: Path | bool | None = None,
     progress: Progress | None = None,
     on_wait: Callable[[str], None] | None = None,
+    on_import: Callable[[str], None] | None = None,
 ) -> CommitResult:
     """Commit the stage and the snapshots named; empties the stage.
 
@@ -148,6 +149,7 @@ def commit(
         tag=tag,
         progress=progress,
         on_wait=on_wait,
+        on_import=on_import,
     )
     stage.unstage(repo, [item.path for item in staged])
     return result
@@ -163,6 +165,7 @@ def commit_content(
     tag: str | None = None,
     progress: Progress | None = None,
     on_wait: Callable[[str], None] | None = None,
+    on_import: Callable[[str], None] | None = None,
 ) -> CommitResult:
     """Commit sources of any kind; see `commit` for the errors."""
     begun = time.monotonic()
@@ -176,6 +179,7 @@ def commit_content(
         content.network,
         lambda: read_specs(content.snapshots[-1][1]) if content.snapshots else {},
         _parents(repo, name, bases),
+        on_import,
     )
     with repo.writer_lock(on_wait), repo.session() as session:
         parents = _parents(repo, name, bases)

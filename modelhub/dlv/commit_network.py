@@ -77,12 +77,17 @@ class Draft:
 
 
 def draft(
-    repo: Repo, wish: Wish, read_specs: Callable[[], Specs], parents: Sequence[VersionRecord]
+    repo: Repo,
+    wish: Wish,
+    read_specs: Callable[[], Specs],
+    parents: Sequence[VersionRecord],
+    on_import: Callable[[str], None] | None = None,
 ) -> Draft:
     """Check the network that is given, or import one; reads the headers of weights at most.
 
     Args:
         read_specs: Returns the dtypes and shapes of the last snapshot's tensors by name.
+        on_import: Told what takes some seconds, before a file is imported.
 
     Raises:
         BadInputError: the weights are not those that the network reads, it breaks a rule, or it
@@ -93,6 +98,8 @@ def draft(
     specs = read_specs()
     if not wish.required and _inherited(repo, parents, specs)[0] is not None:
         return Draft(wish)
+    if on_import is not None and wish.source:
+        on_import(f"making the network of {wish.source}, for later versions to inherit")
     try:
         return _coded(wish, wish.importer(specs), specs)
     except ModelHubError as error:

@@ -185,11 +185,16 @@ def test_the_stage_with_a_network(repo: Repo, tmp_path: Path) -> None:
     torch.save(module.state_dict(), tmp_path / "a.pt")
     (tmp_path / "net.json").write_bytes(to_json(from_module(module, (X,))))
     stage.add(repo, [tmp_path / "a.pt"])
-    made = commit(repo, "a", network=tmp_path / "net.json")
+    told: list[str] = []
+    made = commit(repo, "a", network=tmp_path / "net.json", on_import=told.append)
     assert made.network.how == "imported"
+    assert [tmp_path.name in text for text in told] == [True]
     assert made.network.source.endswith("net.json")
     stage.add(repo, [tmp_path / "a.pt"])
+    assert commit(repo, "a", on_import=told.append).network.how == "inherited"
+    stage.add(repo, [tmp_path / "a.pt"])
     assert commit(repo, "a", network=False).network.how == "weights-only"
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(
