@@ -59,7 +59,7 @@ def outline_of_row(row: Any) -> Outline:
             sources=structure.sources,
             outputs=structure.outputs,
             attributes=_Attributes(attributes, len(kinds)),
-            executable=executable,
+            executable=structure.executable,
             reads=structure.reads,
             readers=structure.readers,
             structure=structure,
@@ -71,6 +71,7 @@ def outline_of_row(row: Any) -> Outline:
 # Equal only if it is the same: to hash all columns would cost more than it saves.
 @dataclass(frozen=True, slots=True, eq=False)
 class _Structure:
+    executable: bool
     inputs: tuple[str, ...]
     names: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -83,7 +84,7 @@ class _Structure:
 # Networks that follow each other in a repository mostly differ in sizes alone.
 @lru_cache(maxsize=64)
 def _structure(
-    executable: bool,  # noqa: ARG001
+    executable: bool,
     inputs: str,
     names: str,
     words: str,
@@ -92,7 +93,6 @@ def _structure(
     edges: bytes,
     outputs: bytes,
 ) -> _Structure:
-    # `executable` is among what structures are told apart by.
     kind_words = words.split(" ")
     flat = _unpacked(edges)
     sources = []
@@ -106,6 +106,7 @@ def _structure(
         raise ValueError("columns of different lengths")
     reads, readers = wired(of_inputs, of_nodes, sources)
     return _Structure(
+        executable=executable,
         inputs=of_inputs,
         names=of_nodes,
         kinds=tuple([kind_words[number] for number in kinds]),

@@ -12,9 +12,9 @@ import pytest
 
 from dql import DqlError
 from dql.execute import Step, run
-from tests.dql.execute.alexnets import QUERY_3
 from tests.dql.execute.indexed import IndexedBackend
 from tests.dql.memory.models import NOW, STORE
+from tests.dql.paper import QUERY_3
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "explain.txt"
 BACKEND = IndexedBackend(STORE.all, {**STORE.queries, "query3": QUERY_3})

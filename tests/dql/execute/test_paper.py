@@ -6,7 +6,8 @@ import pytest
 
 from dql import DqlError
 from dql.execute import run
-from tests.dql.execute.alexnets import QUERY_1, QUERY_2, QUERY_3, QUERY_4, backend, names
+from tests.dql.execute.alexnets import backend, names
+from tests.dql.paper import QUERY_1, QUERY_2, QUERY_3, QUERY_4
 
 
 def test_query_1_selects() -> None:

@@ -5,6 +5,7 @@ import pytest
 from dql import DqlError
 from dql.memory import MemoryBackend, MemoryNetwork, MemoryNode, MemoryVersion, run_select
 from tests.dql.memory.models import CONDITIONS, NOW, PARAMETERS, STORE
+from tests.dql.paper import QUERY_1
 
 
 def _ids(text: str, **parameters) -> str:
@@ -18,12 +19,7 @@ def _where(condition: str, **parameters) -> str:
 
 
 def test_query_1_of_the_paper() -> None:
-    found = _ids(
-        """select m1
-        where  m1.name like "alexnet_%" and
-               m1.creation_time > "2015-11-22" and
-               m1["conv[1,3,5]"].next has POOL("MAX")"""
-    )
+    found = _ids(QUERY_1)
     assert found == "b"
 
 
