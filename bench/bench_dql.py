@@ -159,10 +159,22 @@ def bars(figures: Figures) -> list[Bar]:
         Bar("slice of a 1,000-node network", figures.made["slice"], 100, "ms", at_least=False),
         Bar("construct of a 1,000-node network", construct, 100, "ms", at_least=False),
         *(
-            Bar(f"{run.name}, network beside module", run.ratio, 1.3, "x", at_least=False)
+            Bar(
+                f"{run.name}, network beside module",
+                run.ratio,
+                dql_networks.BARS["run"],
+                "x",
+                at_least=False,
+            )
             for run in figures.forward
         ),
-        Bar("import of MiniLM's network", figures.minilm.network, 5, "s", at_least=False),
+        Bar(
+            "import of MiniLM's network",
+            figures.minilm.network,
+            dql_networks.BARS["import"],
+            "s",
+            at_least=False,
+        ),
     ]
 
 

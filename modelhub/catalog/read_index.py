@@ -39,10 +39,6 @@ class IndexReads(Transaction):
         """Return the number of versions."""
         return self._count(Relation.VERSION)
 
-    def tag_count(self) -> int:
-        """Return the number of tags."""
-        return self._count(Relation.TAG)
-
     def numbered(self, name_prefix: str = "") -> Iterator[tuple[str, int, bytes]]:
         """Yield name, number and id of the versions in that order, without reading more of them."""
         prefix = rows.prefix_of(Relation.NAME, (name_prefix,))[:-_TEXT_END_BYTES]

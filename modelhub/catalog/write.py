@@ -136,11 +136,6 @@ class WriteTxn(ReadTxn):
         for found, _ in list(self._scan(relation, items)):
             self._delete(relation, found)
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of rows of each relation, own writes included."""
-        self._write_counts()
-        return super().counts()
-
     def _count(self, relation: Relation) -> int:
         return super()._count(relation) + self._counted[relation]
 

@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--network",
         metavar="PATH",
         type=Path,
-        help="import the network: a model folder with config.json, or the network as JSON",
+        help="import the network: a model folder with config.json, or a .json, .onnx or .pt2 file",
     )
     parser.add_argument(
         "--no-network", action="store_true", help="keep no network that can run, the weights alone"

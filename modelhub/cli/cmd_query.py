@@ -93,8 +93,10 @@ def run_text(
         found = queries.answer(backend, text, parameters, explain=values.explain)
     if save is not None:
         found = save_answer(repo, found, text, save, values.seed)
-    output.document(answer_document(repo, found))
-    show_answer(output, repo, found, quiet=quiet)
+    if output.json:
+        output.document(answer_document(repo, found))
+    else:
+        show_answer(output, repo, found, quiet=quiet)
 
 
 def parameters_of(texts: Sequence[str]) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class Output:
         if not self._context.quiet:
             self.line(text, style)
 
+    @property
+    def json(self) -> bool:
+        """Whether only a document is printed, so that nothing else need be made."""
+        return self._context.json
+
     def wait(self, message: str) -> None:
         """Tell on stderr what is being waited for."""
         if not self._context.quiet:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelhub.catalog import ReadTxn
 from modelhub.cli.output import Output
 from modelhub.cli.view_version import metric_text, version_document
 from modelhub.dlv.listing import Listed, listed
@@ -48,7 +49,8 @@ def answer_document(repo: Repo, answer: Answer) -> dict[str, Any]:
 
     `rows` are the versions themselves where there is one column of them, else lists by `columns`.
     """
-    values = [[_document(repo, value) for value in row] for row in answer.rows]
+    with repo.catalog.read() as txn:
+        values = [[_document(txn, value) for value in row] for row in answer.rows]
     document: dict[str, Any] = {
         "kind": answer.kind,
         "columns": answer.columns,
@@ -64,10 +66,9 @@ def answer_document(repo: Repo, answer: Answer) -> dict[str, Any]:
     return document
 
 
-def _document(repo: Repo, value: Any) -> Any:
+def _document(txn: ReadTxn, value: Any) -> Any:
     if isinstance(value, StoredVersion):
-        with repo.catalog.read() as txn:
-            return version_document(listed(txn, value.record))
+        return version_document(listed(txn, value.record))
     if isinstance(value, DerivedVersion):
         made = Derived(value, 0)
         return {
@@ -84,9 +85,9 @@ def _document(repo: Repo, value: Any) -> Any:
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, Mapping):
-        return {str(key): _document(repo, item) for key, item in value.items()}
+        return {str(key): _document(txn, item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_document(repo, item) for item in value]
+        return [_document(txn, item) for item in value]
     return value
 
 
@@ -101,8 +102,7 @@ def show_answer(output: Output, repo: Repo, answer: Answer, *, quiet: bool) -> N
     if answer.ran:
         if answer.rows:
             output.block(_grid(repo, answer))
-        count = len(answer.rows)
-        output.say(f"{count} row" + ("" if count == 1 else "s"), "dim")
+        output.say(human.plural(len(answer.rows), "row"), "dim")
     for note in answer.notes:
         output.say(f"note: {note}", "yellow")
     if answer.saved_query:

@@ -207,11 +207,6 @@ def _inherited(
             known |= {tensor.name for tensor in txn.tensors(parent.snapshots[-1].tree)}
         new = sorted(specs.keys() - known)
         reason = f"tensor {new[0]} is new" if new else ""
-    return (
-        (None, f"the network of {format_rev(parent)} does not fit: {reason}")
-        if reason
-        else (
-            network,
-            "",
-        )
-    )
+    if reason:
+        return None, f"the network of {format_rev(parent)} does not fit: {reason}"
+    return network, ""

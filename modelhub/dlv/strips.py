@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ __all__ = ["READ_BYTES", "STRIPS_MAX", "TensorHeat", "check_planes", "row_blocks
 
 # Bytes of one side read at once: many blocks of a pack, few enough to be held twice.
 READ_BYTES = 16 << 20
-# Pictures of a page; beyond it the largest tensors are shown.
+# Pictures of a page; beyond it `desc` shows the largest tensors and `diff` the first.
 STRIPS_MAX = 1000
 
 
@@ -72,8 +73,8 @@ def tensor_heats(
     """
     wanted = [r for r in records if r.nbytes and r.shape and not by_name(r.dtype).packed]
     if len(wanted) > STRIPS_MAX:
-        least = sorted((record.nbytes for record in wanted), reverse=True)[STRIPS_MAX - 1]
-        wanted = [record for record in wanted if record.nbytes >= least][:STRIPS_MAX]
+        largest = heapq.nlargest(STRIPS_MAX, range(len(wanted)), lambda at: wanted[at].nbytes)
+        wanted = [wanted[at] for at in sorted(largest)]
     total, done = sum(record.nbytes for record in wanted), 0
     found = []
     for record in wanted:

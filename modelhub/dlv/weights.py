@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -162,15 +163,10 @@ def intervals(
             try:
                 least[name], greatest[name] = weights_box(array, asked[name] or array.itemsize)
             except BadInputError:
-                (least[name],) = weights(repo, tree_id, tensors=_literal(name)).values()
+                (least[name],) = weights(repo, tree_id, tensors=glob.escape(name)).values()
                 greatest[name] = least[name]
     return least, greatest
 
 
 def _exactly(planes: Mapping[str, int]) -> Mapping[str, int]:
-    return {_literal(name): k for name, k in planes.items()}
-
-
-def _literal(name: str) -> str:
-    """Return the pattern that this name alone fits."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+    return {glob.escape(name): k for name, k in planes.items()}

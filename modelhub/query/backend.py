@@ -238,7 +238,7 @@ class RepoBackend:
             found = self._views[network] = NetworkView(outline)
             if len(self._views) > _VIEWS_MAX:
                 self._views.popitem(last=False)
-        if not found.executable:
+        if not found.wired:
             self.without_edges.add(f"{version.name}@{version.sequence}")
         return found
 

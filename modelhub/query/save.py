@@ -43,8 +43,6 @@ def save_answer(repo: Repo, answer: Answer, text: str, name: str, seed: int) -> 
             "no name to save under", expected='`as "name"` in the query, or a name to save'
         )
     check_query_name(chosen)
-    if answer.kind not in ("slice", "construct"):
-        _check_free(repo, chosen)
     committed: list[str] = []
     if answer.kind in ("slice", "construct"):
         check_model_name(chosen)
@@ -52,6 +50,8 @@ def save_answer(repo: Repo, answer: Answer, text: str, name: str, seed: int) -> 
             made = row[0]
             assert isinstance(made, DerivedVersion)
             committed.append(_commit(repo, made, chosen, text, seed))
+    else:
+        _check_free(repo, chosen)
     saved.write(repo.layout, chosen, text)
     return replace(answer, saved_query=chosen, committed=tuple(committed))
 

@@ -32,11 +32,10 @@ class NodeView:
 
 
 class NetworkView:
-    """A network; `executable` is False where only weights are known, and no edges."""
+    """A network; `wired` is False where only weights are known, and no edges."""
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
-        self.executable = outline.executable
 
     @property
     def wired(self) -> bool:

@@ -15,7 +15,7 @@ from modelhub.report.graph import Box, Graph, Step
 from modelhub.report.graph_layers import Plan
 from modelhub.report.text import cells, visible
 
-__all__ = ["HEADER", "Place", "Placed", "box_closed", "path", "place", "step_size"]
+__all__ = ["HEADER", "Place", "Placed", "path", "place", "step_size"]
 
 # Widths of a letter of the drawing's two lines of text; a little too much leaves a gap.
 _LABEL_LETTER, _NOTE_LETTER = 7.6, 6.7
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A box laid out: its size, its items' places, and the top of each row with its height."""
+    """A box laid out: its size and the places of its items."""
 
     width: float
     height: float
@@ -55,9 +55,6 @@ def step_size(step: Step | Box) -> tuple[float, float]:
             label = cells(visible(face.label)) + 2
             width = max(width, label * _LABEL_LETTER, cells(visible(face.note)) * _NOTE_LETTER)
     return round(width + _STEP_EDGE), _STEP_HEIGHT
-
-
-box_closed = step_size
 
 
 def place(graph: Graph, plans: Mapping[int, Plan]) -> dict[int, Placed]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelhub.report.graph import Box, Face, Graph, Step
 from modelhub.report.graph_layers import Plan, plans
-from modelhub.report.graph_place import HEADER, Placed, box_closed, path, place, step_size
+from modelhub.report.graph_place import HEADER, Placed, path, place, step_size
 from modelhub.report.text import visible
 
 __all__ = ["SIGNS", "draw"]
@@ -47,7 +47,7 @@ def _data(graph: Graph, layout: dict[int, Plan]) -> dict[str, Any]:
         box = stack.pop()
         plan = layout[box.id]
         boxes[box.id] = {
-            "size": box_closed(box),
+            "size": step_size(box),
             "items": [[item.kind, item.id] for item in plan.items],
             "layers": plan.layers,
             "links": plan.links,

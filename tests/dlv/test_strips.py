@@ -29,6 +29,11 @@ def test_the_largest_are_kept(repo: Repo, commit_arrays, monkeypatch: pytest.Mon
     commit_arrays("a", WEIGHTS)
     monkeypatch.setattr(strips, "STRIPS_MAX", 1)
     assert [heat.name for heat in describe(repo, "a", strips=True).heats] == ["w"]
+    # Among equal ones too, and in their order.
+    small = np.ones(2, np.float32)
+    commit_arrays("b", {"a1": small, "a2": small, "a3": small, "w": np.ones(5, np.float32)})
+    monkeypatch.setattr(strips, "STRIPS_MAX", 2)
+    assert [heat.name for heat in describe(repo, "b", strips=True).heats] == ["a1", "w"]
 
 
 def test_diff_from_leading_bytes(repo: Repo, commit_arrays) -> None:

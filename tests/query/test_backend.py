@@ -194,7 +194,7 @@ def test_versions_have_their_facts(repository: modelhub.Repository) -> None:
         network = version.network()
         assert network is not None
         assert [(node.name, node.kind) for node in network.nodes] == [("a", "FULL")]
-        assert not network.executable
+        assert not network.wired
         with pytest.raises(EditError, match="committed as weights alone"):
             backend.edit(version)
         with pytest.raises(EditError, match="m@1 was committed as weights alone"):

@@ -141,12 +141,6 @@ def test_a_name_is_needed_and_checked(filled: modelhub.Repository) -> None:
         filled.query('select m from "../config"')
 
 
-def test_a_slice_has_the_name_that_the_query_gives(filled: modelhub.Repository) -> None:
-    text = 'slice s from m where m.name = "a" mutate s.input = m["conv2"] and s.output = m["relu3"]'
-    assert [made.name for made in filled.query(text)] == ["a"]
-    assert [made.name for made in filled.query(f'{text} as "middle"')] == ["middle"]
-
-
 def test_a_name_stands_for_the_versions_that_were_saved_under_it(
     filled: modelhub.Repository,
 ) -> None:
