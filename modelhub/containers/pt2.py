@@ -109,8 +109,7 @@ def parse(file: Readable) -> Parsed:
     pickled = [match for name in members if (match := _PICKLED.fullmatch(name))]
     if not any(_PROGRAM.fullmatch(name) for name in members):
         _bad("a zip archive without a program", where, "models/NAME.json")
-    order = next((members[name] for name in members if _ORDER.fullmatch(name)), None)
-    big = order is not None and read_member(file, order, 0, 16) == b"big"
+    big = _is_big(file, members)
     one = len(configs) + len(pickled) == 1
     parsed = Parsed("pt2", file.size, [], [], {}, [], {})
     for match in configs:
@@ -124,6 +123,12 @@ def parse(file: Readable) -> Parsed:
         parsed.notes.append("no weights were found in it; the file is kept as it is")
     parsed.check(where)
     return parsed
+
+
+def _is_big(file: Readable, members: Mapping[str, Member]) -> bool:
+    """Say whether the archive's raw tensors are big-endian."""
+    order = next((members[name] for name in members if _ORDER.fullmatch(name)), None)
+    return order is not None and read_member(file, order, 0, 16) == b"big"
 
 
 def read_program(file: Readable) -> Program:
@@ -142,7 +147,7 @@ def read_program(file: Readable) -> Program:
     parsed = Parsed("pt2", file.size, [], [])
     for name, member in members.items():
         if _CONSTANTS.fullmatch(name):
-            parsed = _joined(parsed, _weights(file, members, name, "", False))
+            parsed = _joined(parsed, _weights(file, members, name, "", _is_big(file, members)))
         elif _PICKLED_CONSTANTS.fullmatch(name):
             parsed = _joined(parsed, _torch_file(file, member, ""))
     constants: dict[str, bytes] = {}
@@ -190,8 +195,6 @@ def _read_json(file: Readable, member: Member) -> Any:
     try:
         return json.loads(read_member(file, member), object_pairs_hook=partial(_unique, where))
     except (ValueError, RecursionError) as error:
-        if isinstance(error, BadInputError):
-            raise
         _bad(f"{member.name[:80]!r} is no JSON ({str(error)[:80]})", where)
 
 

@@ -186,10 +186,8 @@ def _check_dtype(
         allowed = False
     elif want == "float":
         allowed = have == "float" or preparation.divide_by is not None
-    elif want == "whole":
-        allowed = have in ("whole", "truth")
     else:
-        allowed = have in ("truth", "whole")
+        allowed = have in ("whole", "truth")
     if not allowed:
         whole = want == "float" and have in ("whole", "truth")
         refuse(

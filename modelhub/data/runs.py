@@ -101,6 +101,6 @@ def take_rows(
         dtype: By our names.
         swapped: Whether the bytes are big-endian.
     """
-    data = run.take(count * math.prod(shape) * by_name(dtype).width)
+    data = run.take(count * math.prod(shape) * by_name(dtype).itemsize)
     array = np.frombuffer(data, numpy_dtype(dtype)).reshape((count, *shape))
     return array.byteswap() if swapped else array

@@ -12,29 +12,25 @@ from typing import Any
 from modelhub.net.arguments import Argument, Ref, TrainOnly, Weight, walk
 from modelhub.net.graph import Network, Node, Tensor
 
-__all__ = ["attributes_of", "attributes_of_node", "layer_attributes"]
+__all__ = ["attributes_of", "attributes_of_node"]
 
 _Shapes = Mapping[str, tuple[int, ...]]
 
 
-def layer_attributes(network: Network, node: Node) -> dict[str, Any]:
-    """Return the attributes of one node of a network, by the words of queries.
-
-    Sizes of kernels, strides and paddings are tuples, one number for each dimension. Takes time
-    linear in the number of the network's tensors: for all nodes call `attributes_of`.
-    """
-    wanted = set(node.parameters)
-    return attributes_of_node(node, {t.name: t for t in network.tensors if t.name in wanted})
-
-
 def attributes_of(network: Network) -> dict[str, dict[str, Any]]:
-    """Return the attributes of all nodes by name, as `layer_attributes` gives them."""
+    """Return the attributes of all nodes by name, as `attributes_of_node` gives them."""
     tensors = {tensor.name: tensor for tensor in network.tensors}
     return {node.name: attributes_of_node(node, tensors) for node in network.nodes}
 
 
 def attributes_of_node(node: Node, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Return what `layer_attributes` does, with the network's tensors by name."""
+    """Return the attributes of one node of a network, by the words of queries.
+
+    Sizes of kernels, strides and paddings are tuples, one number for each dimension.
+
+    Args:
+        tensors: The network's tensors by name; those that the node reads are enough.
+    """
     if not node.op:
         shapes = {name.rpartition(".")[2]: tensors[name].shape for name in node.parameters}
         tell = _OF_WEIGHTS.get(node.kind)

@@ -128,8 +128,8 @@ def logits(network: Network, weights: Mapping[str, Any], inputs: Mapping[str, An
     arguments = found.linear.arguments
     read = arguments["input"]
     assert isinstance(read, Ref)
-    values, operands = propagate(network, weights, inputs, [found.values, read])
     tensors = lifted_tensors(network, weights)
+    values, operands = propagate(network, tensors, inputs, [found.values, read])
     weight, bias = (
         tensors[part.name] if isinstance(part, Weight) else None
         for part in (arguments["weight"], arguments.get("bias"))

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from modelhub.net import Network, Node, Tensor, Value, from_module, from_weights  # noqa: E402
 from modelhub.net.arguments import Ref, Weight  # noqa: E402
 from modelhub.net.graph import check  # noqa: E402
-from modelhub.net.layers import attributes_of, layer_attributes  # noqa: E402
+from modelhub.net.layers import attributes_of  # noqa: E402
 from tests.net.surgery.subjects import subject  # noqa: E402
 
 nn = torch.nn
@@ -74,10 +74,7 @@ _PLAIN = {"stride": (1, 1), "dilation": (1, 1), "groups": 1, "bias": True}
     ],
 )  # fmt: skip
 def test_of_a_node(name: str, node: str, expected: dict[str, Any]) -> None:
-    network = subject(name).network
-    (found,) = [each for each in network.nodes if each.name == node]
-    assert layer_attributes(network, found) == expected
-    assert attributes_of(network)[node] == expected
+    assert attributes_of(subject(name).network)[node] == expected
 
 
 def test_of_layers_that_are_rare() -> None:

@@ -123,7 +123,7 @@ def _cast(call: Call, values: Any) -> Any:
             raise call.refuse("a size turned into another dtype")
     if not hasattr(np, "bool_" if dtype == "bool" else dtype):
         return None
-    return value.astype("bool" if dtype == "bool" else dtype)
+    return value.astype(dtype)
 
 
 def _fill(call: Call, values: Any) -> Any:

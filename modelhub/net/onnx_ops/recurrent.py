@@ -24,8 +24,8 @@ def _gates(value: Any, order: tuple[int, ...]) -> Any:
     return torch.cat([parts[place] for place in order], 0)
 
 
-def _parameters(call: Call, order: tuple[int, ...]) -> tuple[list[Any], int]:
-    """Return torch's list of matrices and biases, and how many directions there are."""
+def _parameters(call: Call, order: tuple[int, ...]) -> list[Any]:
+    """Return torch's list of matrices and biases."""
     matrices = [call.tensor(1), call.tensor(2)]
     biases = call.optional(3)
     found = []
@@ -34,7 +34,7 @@ def _parameters(call: Call, order: tuple[int, ...]) -> tuple[list[Any], int]:
         if biases is not None:
             both = torch.chunk(torch.select(biases, 0, direction), 2, 0)
             found += [_gates(bias, order) for bias in both]
-    return found, matrices[0].shape[0]
+    return found
 
 
 def _check(call: Call, activations: list[str]) -> int:
@@ -72,7 +72,7 @@ def _lstm(call: Call) -> Any:
         raise call.refuse("peepholes")
     directions = _check(call, ["Sigmoid", "Tanh", "Tanh"])
     value = call.tensor(0)
-    parameters, _ = _parameters(call, _LSTM_ORDER)
+    parameters = _parameters(call, _LSTM_ORDER)
     state = [_state(call, index, value, directions) for index in (5, 6)]
     result, hidden, cell = torch.lstm(
         value, state, parameters, call.has(3), 1, 0.0, call.training, directions == 2, False
@@ -85,7 +85,7 @@ def _gru(call: Call) -> Any:
     if not call.attribute("linear_before_reset", 0):
         raise call.refuse("linear_before_reset=0")
     value = call.tensor(0)
-    parameters, _ = _parameters(call, _GRU_ORDER)
+    parameters = _parameters(call, _GRU_ORDER)
     state = _state(call, 5, value, directions)
     result, hidden = torch.gru(
         value, state, parameters, call.has(3), 1, 0.0, call.training, directions == 2, False

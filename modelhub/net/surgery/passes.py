@@ -79,9 +79,8 @@ class Pass:
             node = draft.nodes[name]
             if any(source in self._unsure or source in self.broken for source in node.inputs):
                 # What is behind it is not sure either; it was said so before if this was.
-                new = name not in self._unsure
+                on = name not in self._unsure
                 self._unsure.add(name)
-                on = new
             else:
                 on = self._run(node)
             for reader in draft.readers(name) if on else ():

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from modelhub.net.arguments import Argument, Ref
 from modelhub.net.graph import Network, Shape, Value
+from modelhub.net.sizes import names_in
 from modelhub.net.surgery.draft import Draft, mapped, mapped_output, prefixes
 from modelhub.net.surgery.edited import SurgeryError
 from modelhub.net.surgery.passes import shown
@@ -20,7 +21,6 @@ from modelhub.net.surgery.slicing import Part, part
 __all__ = ["stitch"]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_CALLS = frozenset({"Max", "Min", "Mod", "FloorDiv", "PythonMod"})
 
 
 def stitch(
@@ -126,8 +126,8 @@ def _share(draft: Draft, network: Network, begin: str, symbols: dict[str, str]) 
                 symbols.setdefault(size, str(here))
     used = {s for value in draft.inputs.values() for s in value.shape if isinstance(s, str)}
     sizes = [s for value in network.inputs.values() for s in value.shape if isinstance(s, str)]
-    for word in dict.fromkeys(word for size in sizes for word in _WORD.findall(size)):
-        if word not in symbols and word not in _CALLS:
+    for word in dict.fromkeys(word for size in sizes for word in names_in(size)):
+        if word not in symbols:
             symbols[word] = _unused("s", 0, used)
             used.add(symbols[word])
     found: dict[str, Ref] = {}

@@ -13,7 +13,7 @@ from typing import Any
 from modelhub.net import graph
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network, Node, Tensor, leaves
-from modelhub.net.layers import layer_attributes
+from modelhub.net.layers import attributes_of_node
 from modelhub.net.surgery import (
     building,
     changing,
@@ -347,7 +347,7 @@ class Surgeon:
         return frozenset(name for name in found.nodes if name not in stays)
 
     def _like(self, old: Node, layer: Layer) -> Layer:
-        known = layer_attributes(self._draft.network(), old) if layer.kind == old.kind else {}
+        known = attributes_of_node(old, self._draft.tensors) if layer.kind == old.kind else {}
         _, allowed = building.BUILDABLE.get(layer.kind, (None, ()))
         taken = {key: value for key, value in known.items() if key in allowed}
         # A pool over everything has no kernel, and one with a kernel is not over everything.
