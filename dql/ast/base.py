@@ -73,16 +73,20 @@ def depth(piece: Piece) -> int:
 
 
 def substitute(piece: Piece, old: Piece, new: Piece) -> Piece:
-    """Return a piece in which every part that is equal to `old` is `new`."""
+    """Return a piece in which every part that is equal to `old` is `new`; itself without any."""
     if piece == old:
         return new
     changed: dict[str, Any] = {}
     for name in _names(type(piece)):
         value = getattr(piece, name)
         if isinstance(value, Piece):
-            changed[name] = substitute(value, old, new)
+            made: Any = substitute(value, old, new)
+            if made is not value:
+                changed[name] = made
         elif isinstance(value, tuple):
-            changed[name] = tuple(
+            made = tuple(
                 substitute(part, old, new) if isinstance(part, Piece) else part for part in value
             )
-    return replace(piece, **changed)
+            if any(one is not other for one, other in zip(made, value, strict=True)):
+                changed[name] = made
+    return replace(piece, **changed) if changed else piece

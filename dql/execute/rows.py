@@ -89,9 +89,9 @@ class Rows:
 
     def _join(self, plan: Join, outer: Row) -> Iterator[Row]:
         right: _Right | None = None
-        again = _looks_at(plan.right)
+        again = _looks_at(plan.right) & _given(plan.left)
         for left in self.run(plan.left, outer):
-            if again & left.keys() - outer.keys():
+            if again:
                 found: Iterator[Row] = self.run(plan.right, left)
             else:
                 if right is None:
@@ -100,6 +100,15 @@ class Rows:
             for row in found:
                 self._session.tried(self._prepared.query.statement, self._prepared.text)
                 yield {**left, **row}
+
+
+def _given(plan: Plan) -> frozenset[str]:
+    """Return the variables that some steps give versions to."""
+    if isinstance(plan, Join):
+        return _given(plan.left) | _given(plan.right)
+    if isinstance(plan, Filter | Restore):
+        return _given(plan.input)
+    return frozenset({plan.variable}) if isinstance(plan, Scan | Look | Nested) else frozenset()
 
 
 def _looks_at(plan: Plan) -> frozenset[str]:

@@ -25,6 +25,9 @@ from dql.rules import free_variables, improve
 
 __all__ = ["Statement"]
 
+# What may stand for a saved query.
+_NAMES = (ast.Text, ast.Variable, ast.Parameter)
+
 Line = tuple[tuple[Any, ...], Row, Sequence[Row]]
 
 
@@ -89,14 +92,13 @@ class Statement:
             inner = self._inside(piece)
             outer = {name: row[name] for name in free_variables(piece) if name in row}
             if outer:
-                return [line[0] for line in inner.lines({**row, **outer})]
-            key: int | str = id(piece)
+                return [line[0] for line in inner.lines(outer)]
+            # The statement, which `_inner` keeps: a piece may be one that is made for a moment.
+            key: int | str = id(piece.statement)
             if key not in self._values:
                 self._values[key] = [line[0] for line in inner.lines({})]
             return self._values[key]
-        name = piece.value if isinstance(piece, ast.Text) else getattr(piece, "name", "")
-        if isinstance(piece, ast.Parameter):
-            name = str(self._session.parameters[piece.name])
+        name = self._name_of(piece)
         if name not in self._values:
             saved = self._prepared.saved[name]
             if saved is None:
@@ -109,6 +111,12 @@ class Statement:
                 found = [line[0] for line in self._saved(name, saved).lines({})]
             self._values[name] = found
         return self._values[name]
+
+    def _name_of(self, piece: ast.Piece | None) -> str:
+        """Return the name of a saved query, or of versions, that a piece stands for."""
+        if isinstance(piece, ast.Parameter):
+            return str(self._session.parameters[piece.name])
+        return piece.value if isinstance(piece, ast.Text) else getattr(piece, "name", "")
 
     def _inside(self, piece: ast.Subquery) -> Statement:
         """Return the statement in parentheses, planned."""
@@ -130,14 +138,16 @@ class Statement:
 
     def inner(self, piece: ast.Piece) -> Iterator[Statement]:
         """Yield the statements that were run for a piece of this one."""
+        named = [piece]
         for each in ast.walk(piece):
             if isinstance(each, ast.Subquery) and id(each.statement) in self._inner:
                 yield self._inner[id(each.statement)]
-            name = getattr(each, "value", None)
-            if isinstance(each, ast.Text) and isinstance(name, str) and name in self._values:
-                saved = self._session.saved.get(name)
-                if saved is not None:
-                    yield saved
+            if isinstance(each, ast.In):
+                named.append(each.values)
+        for each in named:
+            name = self._name_of(each) if isinstance(each, _NAMES) else ""
+            if name in self._values and name in self._session.saved:
+                yield self._session.saved[name]
 
     def _range(self, step: Nested, outer: Row) -> list[Version]:
         """Return the versions of a source in their order."""
@@ -160,9 +170,7 @@ class Statement:
         if isinstance(step.origin, ast.Subquery):
             inner = self._inside(step.origin)
             return self._about_rows(inner)
-        name = getattr(step.origin, "value", getattr(step.origin, "name", ""))
-        if isinstance(step.origin, ast.Parameter):
-            name = str(self._session.parameters[step.origin.name])
+        name = self._name_of(step.origin)
         saved = self._prepared.saved[name]
         if saved is None:
             return float(len(self.answers.by_text(name)))
@@ -208,9 +216,6 @@ class Statement:
             message = "`evaluate` cannot be run yet; `explain evaluate ...` says what it would try."
             raise self._session.wrong(plan.statement, self._prepared.text, message)
 
-    def _builder(self, plan: Build) -> Builder:
-        return Builder(self._session, self._prepared, plan.statement, self.evaluator, self._made)
-
     def _project(self, plan: Project, outer: Row) -> Iterator[Line]:
         value = self.evaluator.value
         if isinstance(plan.input, Group):
@@ -228,7 +233,7 @@ class Statement:
         if not plan.keys:
             groups.setdefault((), [])
         for group in groups.values():
-            yield (group[0] if group else {}), group
+            yield (group[0] if group else outer), group
 
     def _ordered(self, plan: Order, lines: list[Line]) -> list[Line]:
         names = [item.name for item in plan.items]

@@ -59,7 +59,6 @@ class Targets:
         session: Session,
     ) -> None:
         self._conditions = list(split(statement.where)) if statement.where is not None else []
-        self._new = statement.variable.name
         self._variable = variable
         self._evaluator = evaluator
         self._row = row
@@ -137,9 +136,7 @@ def together(targets: Sequence[Target], wiring: Wiring) -> list[list[Target]]:
             if found is None:
                 continue
             group.append(found)
-            for direction in ("next", "prev"):
-                todo += wiring.structure.beside(
-                    found.name, "next" if direction == "next" else "prev"
-                )
+            todo += wiring.structure.beside(found.name, "next")
+            todo += wiring.structure.beside(found.name, "prev")
         groups.append(sorted(group, key=lambda each: wiring.structure.order[each.name]))
     return groups

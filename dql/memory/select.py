@@ -84,7 +84,7 @@ class _Run:
         if piece.where is not None:
             rows = [row for row in rows if evaluator.truth(piece.where, row) is True]
         if piece.group or any(_aggregates(item.value) for item in piece.items):
-            found = self._groups(piece, rows, evaluator)
+            found = self._groups(piece, rows, evaluator, outer)
         else:
             found = [(row, [row]) for row in rows]
         lines = [
@@ -143,7 +143,7 @@ class _Run:
         return [line[0] for line in self.prepared(saved).rows]
 
     def _groups(
-        self, piece: ast.Select, rows: list[Row], evaluator: Evaluator
+        self, piece: ast.Select, rows: list[Row], evaluator: Evaluator, outer: Row
     ) -> list[tuple[Row, list[Row]]]:
         groups: dict[Any, list[Row]] = {}
         for row in rows:
@@ -151,7 +151,7 @@ class _Run:
             groups.setdefault(key, []).append(row)
         if not piece.group:
             groups.setdefault((), [])
-        return [(group[0] if group else {}, group) for group in groups.values()]
+        return [(group[0] if group else outer, group) for group in groups.values()]
 
     def _ordered(
         self,

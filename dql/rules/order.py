@@ -88,7 +88,8 @@ def _relation(plan: Plan, costs: Costs, outer: Set[str]) -> Plan:
     # Conditions on no variable of this statement are tried once, not for each version.
     left, waiting = _filtered(Unit(), waiting, declared)
     while len(order) < len(declared):
-        known = outer | set(order)
+        # A variable hides one of its name in the statements around.
+        known = (outer - declared) | set(order)
         choices = [
             _choice(base, waiting, costs, known, declared)
             for name, base in bases.items()

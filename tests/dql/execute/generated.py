@@ -137,6 +137,9 @@ class Queries:
         nested = self._deep > 0
         count = 1 if nested else self._one(1, 1, 1, 1, 2, 2, 3)
         own = [f"x{self._deep}"] if nested else ["m", "n", "o"][:count]
+        if nested and outer and self._rarely(0.2):
+            # One that hides a variable of the query around.
+            own.append(outer[0])
         sources: tuple[ast.Source, ...] = ()
         if self._rarely(0.35):
             sources = tuple(ast.Source(each, self._origin(outer)) for each in own)
