@@ -16,16 +16,19 @@ uint64_t Row(int64_t row) {
   return static_cast<uint64_t>(row);
 }
 
+// A (PackReader, int) pair.
+mh::Link LinkOf(py::handle item) {
+  const auto [reader, index] = py::cast<std::pair<std::shared_ptr<ReaderHandle>, int64_t>>(item);
+  if (reader == nullptr) throw py::type_error("a chain holds (PackReader, int) pairs, not None");
+  auto pack = reader->pack();
+  const size_t i = CheckIndex(*pack, index);
+  return {std::move(pack), i};
+}
+
 uint64_t Decode(const py::sequence& chain, const py::object& out, std::optional<int> planes,
                 int64_t row_begin, std::optional<int64_t> row_end, int threads) {
   std::vector<mh::Link> links;
-  for (const py::handle item : chain) {
-    const auto [reader, index] = py::cast<std::pair<std::shared_ptr<ReaderHandle>, int64_t>>(item);
-    if (reader == nullptr) throw py::type_error("a chain holds (PackReader, int) pairs, not None");
-    auto pack = reader->pack();
-    const size_t i = CheckIndex(*pack, index);
-    links.push_back({std::move(pack), i});
-  }
+  for (const py::handle item : chain) links.push_back(LinkOf(item));
   mh::DecodeRequest request;
   // 0 means all to the core; a caller who says 0 made a mistake.
   if (planes) request.planes = *planes == 0 ? -1 : *planes;
@@ -36,6 +39,21 @@ uint64_t Decode(const py::sequence& chain, const py::object& out, std::optional<
   auto result = [&] {
     const GilRelease release;
     return mh::DecodeChain(links, request, hold.span());
+  }();
+  return ValueOrRaise(std::move(result));
+}
+
+uint64_t DecodePrefix(const py::object& link, const py::object& out, const py::object& exponents,
+                      int64_t segments, int threads) {
+  const mh::Link from = LinkOf(link);
+  if (segments < 0) {
+    Raise(mh::Status(mh::Code::kUsage, std::to_string(segments) + " segments", "1 or more"));
+  }
+  const BufferHold hold(out, /*writable=*/true), exponents_hold(exponents, /*writable=*/true);
+  auto result = [&] {
+    const GilRelease release;
+    return mh::DecodePrefix(from, static_cast<size_t>(segments), threads, hold.span(),
+                            exponents_hold.span());
   }();
   return ValueOrRaise(std::move(result));
 }
@@ -54,6 +72,11 @@ void RegisterChain(py::module_& module) {
              "row_begin"_a = 0, "row_end"_a = py::none(), "threads"_a = 1,
              "Decode an entry through its chain of (reader, entry number) pairs into `out`, which\n"
              "has the length of the rows asked for; return the payload bytes read from packs.");
+  module.def("decode_prefix", &DecodePrefix, "link"_a, "out"_a, "exponents"_a, "segments"_a,
+             "threads"_a = 1,
+             "Decode the leading segments of a fixed entry, a (reader, entry number) pair: its\n"
+             "truncated elements into `out`, as long as the whole array, and into `exponents` a\n"
+             "byte for each group (docs/formats/pack.md); return the payload bytes read.");
   module.def("checksum", &ChecksumOf, "data"_a, "Return the XXH3-64 that packs use.");
 }
 

@@ -47,6 +47,16 @@ py::tuple TupleOf(const std::vector<uint64_t>& values) {
   return tuple;
 }
 
+py::tuple SegmentBits(const mh::IndexEntry& entry) {
+  const mh::Head& head = entry.head;
+  py::tuple bits(head.segments());
+  for (size_t i = 0; i < head.segments(); i++) {
+    const size_t fixed = i < head.fixed.bits.size() ? head.fixed.bits[i] : 0;
+    bits[i] = head.is_fixed() ? fixed : 8;
+  }
+  return bits;
+}
+
 std::shared_ptr<ReaderHandle> OpenReader(const py::object& path, const py::object& far) {
   const std::string name = PathBytes(path);
   const std::string low = far.is_none() ? std::string() : PathBytes(far);
@@ -126,6 +136,11 @@ void RegisterEntry(py::module_& module) {
                                return BytesOf(e.head.base);
                              })
       .def_property_readonly("is_mapped", [](const IndexEntry& e) { return e.head.is_mapped(); })
+      .def_property_readonly("is_fixed", [](const IndexEntry& e) { return e.head.is_fixed(); })
+      .def_property_readonly("segment_bits", &SegmentBits,
+                             "Bits of an element in each segment; 0 for the tail of a fixed entry.")
+      .def_property_readonly("group_elements",
+                             [](const IndexEntry& e) { return e.head.fixed.group_elements; })
       .def_property_readonly("depth", [](const IndexEntry& e) { return e.head.depth; })
       .def_property_readonly("raw_bytes", [](const IndexEntry& e) { return e.head.raw_bytes; })
       .def_property_readonly("stored_bytes",

@@ -16,11 +16,22 @@ std::shared_ptr<PackWriter> CreateWriter(const py::object& path, const std::stri
   return ValueOrRaise(PackWriter::Create(name, PresetOf(preset)));
 }
 
+// The mantissa bits of the floats of a fixed entry, 0 for none.
+int FixedMantissa(const std::string& layout, int64_t mantissa_bits) {
+  if (layout == "ordinary") return 0;
+  if (layout != "progressive") {
+    Raise(mh::Status(mh::Code::kUsage, "layout " + layout, "ordinary or progressive"));
+  }
+  return SmallNumber(mantissa_bits, "mantissa_bits");
+}
+
 py::tuple AddEntry(PackWriter& writer, const py::bytes& id, int64_t kind, int64_t dtype_code,
                    int64_t width, int64_t value_kind, const std::vector<int64_t>& shape,
                    const py::object& data, const std::optional<Base>& base,
-                   const std::optional<BaseAs>& base_as, int threads) {
+                   const std::optional<BaseAs>& base_as, int threads, const std::string& layout,
+                   int64_t mantissa_bits) {
   mh::EntryInput input;
+  input.fixed_mantissa = FixedMantissa(layout, mantissa_bits);
   input.head.id = IdOf(id);
   input.head.kind = SmallNumber(kind, "kind");
   FillType({dtype_code, width, value_kind}, shape, &input.head.dtype_code, &input.head.type,
@@ -82,10 +93,13 @@ void RegisterWriter(py::module_& module) {
       .def_property_readonly("bytes", &PackWriter::bytes)
       .def("add", &AddEntry, "id"_a, "kind"_a, "dtype_code"_a, "width"_a, "value_kind"_a, "shape"_a,
            "data"_a, "base"_a = py::none(), "base_as"_a = py::none(), "threads"_a = 1,
+           py::kw_only(), "layout"_a = "ordinary", "mantissa_bits"_a = 0,
            "Store an array, as a delta against `base` (id, its depth, its bytes) where that is\n"
            "smaller; return the bytes stored and whether it is a delta. `base_as` says what the\n"
            "base is if it is not of the same type and shape: dtype_code, width, value_kind, shape\n"
-           "and the number of a conversion (docs/formats/pack.md).")
+           "and the number of a conversion (docs/formats/pack.md).\n"
+           "The layout `progressive` makes a fixed entry without a base of floats of so many\n"
+           "mantissa bits (23, 10 or 7), where the array is for one; else it changes nothing.")
       .def("copy", &CopyEntry, "reader"_a, "index"_a,
            "Take over an entry as it is stored, every checksum verified.")
       .def("finish", &Finish, "Write the index, sync, close; return the content name.")

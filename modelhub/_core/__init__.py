@@ -25,6 +25,7 @@ from modelhub._core._ext import (
     cpu,
     decode,
     decode_blob,
+    decode_prefix,
     encode_blob,
     estimate,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "cpu",
     "decode",
     "decode_blob",
+    "decode_prefix",
     "encode_blob",
     "estimate",
 ]

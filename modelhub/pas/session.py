@@ -30,6 +30,8 @@ __all__ = ["PACK_BYTES_MAX", "Base", "Session", "SessionPaths", "Tally"]
 
 # A pack is closed beyond this size, so that rewriting one never needs more than this much room.
 PACK_BYTES_MAX = 1 << 30
+# Of the dtypes that the progressive layout is for.
+_MANTISSA_BITS = {"float32": 23, "bfloat16": 7, "float16": 10}
 
 
 @dataclass(slots=True)
@@ -210,13 +212,22 @@ class Session:
         return self._held[1]
 
     def rewrite_tensor(
-        self, object_id: bytes, spec: TensorSpec, data: np.ndarray, base: Base | None
+        self,
+        object_id: bytes,
+        spec: TensorSpec,
+        data: np.ndarray,
+        base: Base | None,
+        layout: str = "ordinary",
     ) -> bool:
         """Store a tensor anew, whether or not it is stored already; return if it is a delta.
 
         Args:
             data: Its raw bytes (uint8, contiguous).
             base: What to try a delta against: taken as it is, however deep.
+            layout: "progressive" for a fixed entry (docs/formats/pack.md), whose every segment
+                tells a few bits of all values: alone, whatever the base, of finite values of
+                float32, bfloat16 or float16. Other tensors, and those too small for it, are
+                stored as if it were "ordinary".
         """
         kind = by_name(spec.dtype)
         stored, is_delta = self._open().add(
@@ -230,6 +241,8 @@ class Session:
             base=None if base is None else (base.id, base.depth, base.data),
             base_as=None if base is None else base_as(base.spec, spec),
             threads=self.store.threads,
+            layout=layout,
+            mantissa_bits=_MANTISSA_BITS.get(spec.dtype, 0),
         )
         self._keep(object_id, stored)
         return is_delta

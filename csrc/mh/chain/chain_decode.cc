@@ -154,7 +154,7 @@ Status Decoder::SetPlanes() {
     return Status(Code::kUsage, std::to_string(planes_) + " planes",
                   "1 to " + std::to_string(width));
   }
-  read_ = SegmentsToRead(head_.type, head_.is_delta(), planes_);
+  read_ = head_.is_fixed() ? width : SegmentsToRead(head_.type, head_.is_delta(), planes_);
   return Status::Ok();
 }
 
@@ -168,6 +168,8 @@ Status Decoder::ReadTables() {
   return Status::Ok();
 }
 
+constexpr size_t kSegmentsMax = kFixedPartsMax + 1;
+
 // Hands out the payloads of one block, and counts their bytes.
 class BlockPayloads : public PayloadSource {
  public:
@@ -180,7 +182,18 @@ class BlockPayloads : public PayloadSource {
     last_ = segment;
     return Status::Ok();
   }
-  int last() const { return last_; }
+  // The block's cell of each segment, kSegmentsMax at most.
+  void Cells(const Cell** cells) const {
+    const Head& head = HeadOf(link_);
+    const auto blocks = static_cast<size_t>(head.blocks());
+    for (size_t s = 0; s < head.segments(); s++) cells[s] = &table_.cells[s * blocks + block_];
+  }
+  // An error, with the place where it arose.
+  Status Located(const Status& status) const {
+    // What the source found says where already.
+    if (status.ok() || !status.where().empty()) return status;
+    return status.Within(link_.source->CellWhere(link_.index, static_cast<size_t>(last_), block_));
+  }
 
  private:
   const Link& link_;
@@ -198,22 +211,19 @@ Status Decoder::ApplyLink(BlockScratch* scratch, size_t link, uint64_t begin, ui
   const Head& head = HeadOf(at_link);
   const EntryTable& table = tables_[link];
   const auto width = static_cast<size_t>(head.type.width);
-  const auto blocks = static_cast<size_t>(head.blocks());
   for (uint64_t at = begin; at < end;) {
     const uint64_t block = at >> head.block_log2;
     const size_t n = head.ElementsOf(block);
-    const Cell* cells[kWidthMax];
-    for (size_t s = 0; s < width; s++) cells[s] = &table.cells[s * blocks + block];
-    BlockPayloads source(at_link, table, block, bytes_read);
     const size_t skip = static_cast<size_t>(at - begin) * width;
-    const Status status = DecodeBlock(scratch, head.type, cells, n, read_, &source,
+    BlockPayloads source(at_link, table, block, bytes_read);
+    const Cell* cells[kSegmentsMax];
+    source.Cells(cells);
+    const Status status =
+        head.is_fixed() ? DecodeFixedBlock(scratch, head.fixed, head.type, cells, at, n,
+                                           head.segments(), &source, elements + skip, nullptr)
+                        : DecodeBlock(scratch, head.type, cells, n, read_, &source,
                                       base == nullptr ? nullptr : base + skip, elements + skip);
-    if (!status.ok()) {
-      // What the source found says where already.
-      if (!status.where().empty()) return status;
-      return status.Within(
-          at_link.source->CellWhere(at_link.index, static_cast<size_t>(source.last()), block));
-    }
+    MH_RETURN_IF_ERROR(source.Located(status));
     at += n;
   }
   return Status::Ok();
@@ -314,6 +324,66 @@ Result<uint64_t> Decode(std::span<const Link> chain, const DecodeRequest& reques
 }
 
 }  // namespace
+
+Result<uint64_t> DecodePrefix(const Link& link, size_t segments, int threads,
+                              std::span<uint8_t> out, std::span<uint8_t> exponents) {
+  MH_RETURN_IF_ERROR(CheckCpu());
+  if (link.index >= link.source->count()) {
+    return Status(Code::kUsage, "entry " + Text(link.index), "below " + Text(link.source->count()),
+                  link.source->path());
+  }
+  const Head& head = HeadOf(link);
+  const std::string where = link.source->Where(link.index);
+  if (!head.is_fixed()) return Status(Code::kUsage, "an entry of planes", "a fixed entry", where);
+  if (segments < 1 || segments > head.segments()) {
+    return Status(Code::kUsage, Text(segments) + " segments", "1 to " + Text(head.segments()),
+                  where);
+  }
+  const uint64_t group = head.fixed.group_elements;
+  const uint64_t groups = head.elements() / group + (head.elements() % group != 0);
+  if (out.size() != head.raw_bytes || exponents.size() != groups) {
+    return Status(
+        Code::kUsage,
+        Text(out.size()) + " bytes for elements, " + Text(exponents.size()) + " for exponents",
+        Text(head.raw_bytes) + " and " + Text(groups), where);
+  }
+  const auto table = link.source->ReadTable(link.index);
+  if (!table.ok()) return table.status();
+  const auto width = static_cast<size_t>(head.type.width);
+  const auto blocks = static_cast<size_t>(head.blocks());
+  const auto step = static_cast<size_t>(head.block_elements());
+  threads = UsefulThreads(threads, blocks, out.size());
+  std::vector<std::unique_ptr<BlockScratch>> scratch;
+  for (int i = 0; i < threads; i++) scratch.push_back(ScratchPool::Get().Take());
+  // Blocks may share a group: each tells its exponents by itself, and they must agree.
+  std::vector<std::vector<uint8_t>> told(blocks);
+  std::atomic<uint64_t> bytes_read{0};
+  const Status status = ParallelFor(threads, blocks, [&](int worker, size_t block) {
+    const size_t n = head.ElementsOf(block), begin = block * step;
+    uint64_t read = 0;
+    BlockPayloads source(link, table.value(), block, &read);
+    const Cell* cells[kSegmentsMax];
+    source.Cells(cells);
+    told[block].resize(head.fixed.GroupsOf(begin, n));
+    MH_RETURN_IF_ERROR(source.Located(DecodeFixedBlock(
+        scratch[static_cast<size_t>(worker)].get(), head.fixed, head.type, cells, begin, n,
+        segments, &source, out.data() + begin * width, told[block].data())));
+    bytes_read += read;
+    return Status::Ok();
+  });
+  for (auto& each : scratch) ScratchPool::Get().Give(std::move(each));
+  MH_RETURN_IF_ERROR(status);
+  for (size_t block = 0; block < blocks; block++) {
+    const size_t first = block * step / static_cast<size_t>(group);
+    const bool shared = block > 0 && block * step % group != 0;
+    if (shared && exponents[first] != told[block][0]) {
+      return Corruption("two exponents of group " + Text(first), "one").Within(where);
+    }
+    std::copy(told[block].begin(), told[block].end(),
+              exponents.begin() + static_cast<ptrdiff_t>(first));
+  }
+  return bytes_read.load();
+}
 
 Result<uint64_t> DecodeChain(std::span<const Link> chain, const DecodeRequest& request,
                              std::span<uint8_t> out, std::optional<Bytes> base) {

@@ -35,6 +35,12 @@ struct DecodeRequest {
 Result<uint64_t> DecodeChain(std::span<const Link> chain, const DecodeRequest& request,
                              std::span<uint8_t> out, std::optional<Bytes> base = std::nullopt);
 
+// Decodes the leading `segments` of a fixed entry into `out`, which has its length: each element
+// truncated as csrc/mh/codec/fixed/spec.md says; and the exponent of each group into `exponents`,
+// a byte for each. Returns the bytes of payloads read. Errors and memory as DecodeChain.
+Result<uint64_t> DecodePrefix(const Link& link, size_t segments, int threads,
+                              std::span<uint8_t> out, std::span<uint8_t> exponents);
+
 }  // namespace mh
 
 #endif  // MH_CHAIN_CHAIN_DECODE_H_

@@ -38,18 +38,31 @@ struct BlockPlan {
   double alone_bytes = 0;  // Of an element coded alone, in the sample.
 };
 
+// Memory for blocks of fixed entries, reserved where they are coded.
+struct FixedScratch {
+  Buffer words;      // 4 * elements
+  Buffer merged;     // 6 * elements: bytes of fixed parts.
+  Buffer plane;      // elements, or as long as a tail
+  Buffer tail;       // width * elements
+  Buffer payload;    // width * elements, and what stands before a payload
+  Buffer cell;       // width * elements
+  Buffer exponents;  // elements
+  Buffer again;      // width * elements
+};
+
 // Memory and library state of one thread that codes blocks.
 struct BlockScratch {
   CodecState state;
   FieldScratch field;
   ClassScratch classes[2];  // Of each level: what a plan has filled stays.
-  Buffer planes;            // width * elements
-  Buffer delta;             // the same
-  Buffer ordered;           // the same
-  Buffer payload;           // the same
-  Buffer unit;              // the same
-  Buffer cell;              // elements
-  Buffer unpacked;          // elements
+  FixedScratch fixed;
+  Buffer planes;    // width * elements
+  Buffer delta;     // the same
+  Buffer ordered;   // the same
+  Buffer payload;   // the same
+  Buffer unit;      // the same
+  Buffer cell;      // elements
+  Buffer unpacked;  // elements
   bool Reserve(ElementType type, size_t elements);
 };
 

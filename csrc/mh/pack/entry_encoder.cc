@@ -1,6 +1,7 @@
 #include "mh/pack/entry_encoder.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "mh/base/checksum.h"
 #include "mh/base/endian.h"
@@ -20,6 +21,9 @@ constexpr int kOpaqueBlockLog2 = 20;
 constexpr PresetRules kOpaqueRules = {3, false, true, true, 1, 0, 0};
 // Repeats lie far apart in arrays: where a look at the whole finds them, one block holds it all.
 constexpr int kRepeatsBlockLog2 = kBlockLog2Max;
+constexpr int kFixedBlockLog2 = 16;
+// What a block of a fixed entry may take beyond its raw bytes, before the entry is given up.
+constexpr size_t kFixedSlack = 4096;
 // One block in this many is decoded and compared before it is kept.
 constexpr uint64_t kCheckStep = 16;
 // An estimate codes one block in 32, in runs of so few elements that a table of which one row in
@@ -38,12 +42,15 @@ class Encoder {
   Status Estimate(EntryEstimate* estimate);
 
  private:
+  Status PrepareHead();
   Status Prepare();
   Status PrepareBase();
   Status ReserveBlocks();
   Status Plan();
+  bool PlanFixed(std::vector<uint8_t>* exponents);
+  Status RunFixed(bool* done);
   Status EncodeOne(int worker, uint64_t block, Cell* cells);
-  void Collect(const std::vector<Cell>& by_block);
+  void Collect(const std::vector<Cell>& by_block, size_t slot);
 
   const EntryInput& input_;
   const PresetRules& rules_;
@@ -85,7 +92,7 @@ Status Encoder::PrepareBase() {
   return Status::Ok();
 }
 
-Status Encoder::Prepare() {
+Status Encoder::PrepareHead() {
   Head& head = entry_.head;
   head = input_.head;
   head.scheme = Scheme::kAlone;
@@ -96,9 +103,13 @@ Status Encoder::Prepare() {
   head.block_log2 = !tensor                ? kOpaqueBlockLog2
                     : head.type.width <= 2 ? kShortBlockLog2
                                            : kTensorBlockLog2;
-  MH_RETURN_IF_ERROR(CheckHead(head));
-  if (input_.has_base) MH_RETURN_IF_ERROR(PrepareBase());
-  return Status::Ok();
+  head.fixed = FixedLayout();
+  return CheckHead(head);
+}
+
+Status Encoder::Prepare() {
+  MH_RETURN_IF_ERROR(PrepareHead());
+  return input_.has_base ? PrepareBase() : Status::Ok();
 }
 
 Status Encoder::ReserveBlocks() {
@@ -127,17 +138,18 @@ Status Encoder::EncodeOne(int worker, uint64_t block, Cell* cells) {
                      block % kCheckStep == 0, {entry_.arena.data() + offset, size}, cells);
 }
 
-void Encoder::Collect(const std::vector<Cell>& by_block) {
+// Puts in file order what blocks have coded, the payloads of each from its multiple of `slot` on.
+void Encoder::Collect(const std::vector<Cell>& by_block, size_t slot) {
   Head& head = entry_.head;
-  const auto width = static_cast<size_t>(head.type.width);
-  const size_t blocks = by_block.size() / width;
+  const size_t segments = head.segments();
+  const size_t blocks = by_block.size() / segments;
   entry_.cells.resize(by_block.size());
   entry_.payloads.resize(by_block.size());
-  head.segment_bytes.assign(width, 0);
+  head.segment_bytes.assign(segments, 0);
   for (size_t b = 0; b < blocks; b++) {
-    size_t offset = b * static_cast<size_t>(head.block_elements()) * width;
-    for (size_t s = 0; s < width; s++) {
-      const Cell& cell = by_block[b * width + s];
+    size_t offset = b * slot;
+    for (size_t s = 0; s < segments; s++) {
+      const Cell& cell = by_block[b * segments + s];
       entry_.cells[s * blocks + b] = cell;
       entry_.payloads[s * blocks + b] = {entry_.arena.data() + offset, cell.stored_bytes};
       head.segment_bytes[s] += cell.stored_bytes;
@@ -169,8 +181,73 @@ Status Encoder::Plan() {
   return Status::Ok();
 }
 
+// Chooses the segments of a fixed entry and finds the exponents of its groups. False if the array
+// is not for one.
+bool Encoder::PlanFixed(std::vector<uint8_t>* exponents) {
+  Head& head = entry_.head;
+  const uint64_t elements = head.elements();
+  if (head.kind != kKindTensor || elements == 0 || elements < input_.fixed_elements_min) {
+    return false;
+  }
+  const uint64_t rows = head.shape.empty() ? elements : head.shape[0];
+  head.fixed = FixedLayoutFor(input_.fixed_mantissa, elements, elements / rows);
+  if (!CheckFixedLayout(head.fixed, head.type).ok()) return false;
+  const FloatForm form = head.fixed.form(head.type);
+  const auto width = static_cast<uint64_t>(head.type.width);
+  for (uint64_t at = 0; at < elements;) {
+    const uint64_t count = std::min(head.fixed.group_elements, elements - at);
+    const int largest = LargestField(form, input_.data.data() + static_cast<size_t>(at * width),
+                                     static_cast<size_t>(count));
+    if (largest >= form.field_end()) return false;
+    exponents->push_back(static_cast<uint8_t>(std::max(largest, form.exponent_min())));
+    at += count;
+  }
+  return true;
+}
+
+// Codes the array as a fixed entry, if it is for one, and says whether.
+Status Encoder::RunFixed(bool* done) {
+  Head& head = entry_.head;
+  std::vector<uint8_t> exponents;
+  if (!PlanFixed(&exponents)) return Status::Ok();
+  head.scheme = Scheme::kFixed;
+  head.block_log2 = kFixedBlockLog2;
+  MH_RETURN_IF_ERROR(ReserveBlocks());
+  const auto width = static_cast<size_t>(head.type.width);
+  const size_t segments = head.segments(), blocks = static_cast<size_t>(head.blocks());
+  const auto step = static_cast<size_t>(head.block_elements());
+  const size_t slot = std::min(step, static_cast<size_t>(head.elements())) * width + kFixedSlack;
+  if (!entry_.arena.Reserve(blocks * slot)) return Status(Code::kIo, "out of memory");
+  std::vector<Cell> by_block(blocks * segments);
+  std::atomic<bool> fits{true};
+  MH_RETURN_IF_ERROR(ParallelFor(threads_, blocks, [&](int worker, size_t block) {
+    const size_t begin = block * step, bytes = head.ElementsOf(block) * width;
+    size_t size = 0;
+    MH_RETURN_IF_ERROR(EncodeFixedBlock(
+        scratch_[static_cast<size_t>(worker)].get(), head.fixed, head.type, rules_, begin,
+        input_.data.subspan(begin * width, bytes),
+        exponents.data() + begin / head.fixed.group_elements, block % kCheckStep == 0,
+        {entry_.arena.data() + block * slot, slot}, &by_block[block * segments], &size));
+    if (size > slot) fits = false;
+    return Status::Ok();
+  }));
+  if (!fits) return Status::Ok();
+  Collect(by_block, slot);
+  uint64_t stored = 0;
+  for (const uint64_t bytes : head.segment_bytes) stored += bytes;
+  *done = stored <= head.raw_bytes;
+  if (*done) BuildRecord(&entry_);
+  return Status::Ok();
+}
+
 Status Encoder::Run() {
   MH_RETURN_IF_ERROR(CheckCpu());
+  if (input_.fixed_mantissa != 0) {
+    bool done = false;
+    MH_RETURN_IF_ERROR(PrepareHead());
+    MH_RETURN_IF_ERROR(RunFixed(&done));
+    if (done) return Status::Ok();
+  }
   MH_RETURN_IF_ERROR(Prepare());
   Head& head = entry_.head;
   if (!entry_.arena.Reserve(input_.data.size())) return Status(Code::kIo, "out of memory");
@@ -181,7 +258,7 @@ Status Encoder::Run() {
       ParallelFor(threads_, static_cast<size_t>(head.blocks()), [&](int worker, size_t block) {
         return EncodeOne(worker, block, &by_block[block * width]);
       }));
-  Collect(by_block);
+  Collect(by_block, static_cast<size_t>(head.block_elements()) * width);
   BuildRecord(&entry_);
   return Status::Ok();
 }

@@ -28,6 +28,10 @@ struct EntryInput {
   BaseInput base;
   // How a base of another type is converted. kNone for one of the same type.
   Conversion conversion = Conversion::kNone;
+  // To code floats in segments of few bits, as a fixed entry without a base, where that can be: the
+  // mantissa bits of their dtype, 23, 10 or 7. 0: like other arrays.
+  int fixed_mantissa = 0;
+  uint64_t fixed_elements_min = 256;  // In fewer, the cells weigh more than what they hold.
 };
 
 // An entry ready to be written. Reused for the next one, so that its memory is warm.

@@ -86,6 +86,7 @@ Status CheckHead(const Head& head) {
   }
   MH_RETURN_IF_ERROR(CheckShape(head.shape, head.raw_bytes));
   if (head.is_mapped()) MH_RETURN_IF_ERROR(CheckMapped(head));
+  if (head.is_fixed()) MH_RETURN_IF_ERROR(CheckFixedLayout(head.fixed, head.type));
   if (head.depth > kDepthMax || (head.depth > 0) != head.is_delta()) {
     return Status(Code::kBadInput, "depth " + Text(head.depth),
                   head.is_delta() ? "1 to 65535 in a delta" : "0 without a base");
@@ -97,9 +98,10 @@ Status CheckHead(const Head& head) {
 }
 
 size_t HeadBytes(const Head& head) {
-  size_t size = kHeadFixedBytes + 8 * (head.shape.size() + static_cast<size_t>(head.type.width));
+  size_t size = kHeadFixedBytes + 8 * (head.shape.size() + head.segments());
   if (head.is_delta()) size += sizeof(Id);
   if (head.is_mapped()) size += kBaseShapeFixedBytes + 8 * head.mapped.shape.size();
+  if (head.is_fixed()) size += kLayoutFixedBytes + head.fixed.bits.size();
   return size;
 }
 
@@ -132,9 +134,54 @@ std::string SerializeHead(const Head& head) {
     Append(&out, base.raw_bytes);
     for (const uint64_t dim : base.shape) Append(&out, dim);
   }
+  if (head.is_fixed()) {
+    const FixedLayout& fixed = head.fixed;
+    Append(&out, fixed.group_elements);
+    Append(&out, static_cast<uint8_t>(fixed.mantissa));
+    Append(&out, static_cast<uint8_t>(fixed.bits.size()));
+    out.append(6, '\0');
+    for (const uint8_t bits : fixed.bits) Append(&out, bits);
+  }
   for (const uint64_t bytes : head.segment_bytes) Append(&out, bytes);
   return out;
 }
+
+namespace {
+
+// Parses what a mapped delta's head says of its base, and moves *p past it.
+Status ParseBaseShape(const uint8_t** p, BaseShape* base) {
+  const uint8_t* from = *p;
+  if (from[0] > kConversionMax || from[5] != 0 || from[6] != 0 || from[7] != 0) {
+    return Corruption("conversion " + Text(from[0]) + " or a reserved byte that is not 0",
+                      "conversion 0 to 4");
+  }
+  base->conversion = static_cast<Conversion>(from[0]);
+  base->dtype_code = from[1];
+  base->type.width = from[2];
+  base->type.kind = static_cast<ValueKind>(from[3]);
+  const size_t dims = from[4];
+  base->raw_bytes = Load<uint64_t>(from + 8);
+  from += kBaseShapeFixedBytes;
+  for (size_t i = 0; i < dims; i++, from += 8) base->shape.push_back(Load<uint64_t>(from));
+  *p = from;
+  return Status::Ok();
+}
+
+// Parses what a fixed entry's head says of its segments, and moves *p past it.
+Status ParseFixedLayout(const uint8_t** p, FixedLayout* layout) {
+  const uint8_t* const from = *p;
+  layout->group_elements = Load<uint64_t>(from);
+  layout->mantissa = from[8];
+  const size_t parts = from[9];
+  for (size_t i = 10; i < kLayoutFixedBytes; i++) {
+    if (from[i] != 0) return Corruption("a reserved byte that is not 0");
+  }
+  layout->bits.assign(from + kLayoutFixedBytes, from + kLayoutFixedBytes + parts);
+  *p += kLayoutFixedBytes + parts;
+  return Status::Ok();
+}
+
+}  // namespace
 
 Result<Head> ParseHead(Bytes data, size_t* used) {
   if (data.size() < kHeadFixedBytes) {
@@ -147,9 +194,9 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
   head.dtype_code = p[5];
   head.type.width = p[6];
   head.type.kind = static_cast<ValueKind>(p[7]);
-  if (p[8] > static_cast<uint8_t>(Scheme::kMapped) || p[9] != kSchemeVersion) {
+  if (p[8] > static_cast<uint8_t>(Scheme::kFixed) || p[9] != kSchemeVersion) {
     return Status(Code::kUnsupportedVersion, "scheme " + Text(p[8]) + " version " + Text(p[9]),
-                  "scheme 0 to 2, version 1");
+                  "scheme 0 to 3, version 1");
   }
   head.scheme = static_cast<Scheme>(p[8]);
   head.block_log2 = p[10];
@@ -157,8 +204,16 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
   head.depth = Load<uint32_t>(p + 12);
   head.raw_bytes = Load<uint64_t>(p + 16);
   head.id = Load<Id>(p + kHeadPrefixBytes);
-  const size_t width = p[6];
-  size_t expected = kHeadFixedBytes + 8 * (dims + width) + (head.is_delta() ? sizeof(Id) : 0);
+  size_t segments = p[6];
+  const size_t fixed_at = kHeadFixedBytes + 8 * dims;
+  if (head.is_fixed()) {
+    if (data.size() < fixed_at + kLayoutFixedBytes) {
+      return Corruption("an entry's head cut short", "what it says of its segments");
+    }
+    segments = size_t{data[fixed_at + 9]} + 1;
+  }
+  size_t expected = kHeadFixedBytes + 8 * (dims + segments) + (head.is_delta() ? sizeof(Id) : 0);
+  if (head.is_fixed()) expected += kLayoutFixedBytes + segments - 1;
   const size_t mapped_at = kHeadFixedBytes + 8 * dims + sizeof(Id);
   if (head.is_mapped()) {
     if (data.size() < mapped_at + kBaseShapeFixedBytes) {
@@ -176,29 +231,17 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
     head.base = Load<Id>(p);
     p += sizeof(Id);
   }
-  if (head.is_mapped()) {
-    BaseShape& base = head.mapped;
-    if (p[0] > kConversionMax || p[5] != 0 || p[6] != 0 || p[7] != 0) {
-      return Corruption("conversion " + Text(p[0]) + " or a reserved byte that is not 0",
-                        "conversion 0 to 4");
-    }
-    base.conversion = static_cast<Conversion>(p[0]);
-    base.dtype_code = p[1];
-    base.type.width = p[2];
-    base.type.kind = static_cast<ValueKind>(p[3]);
-    const size_t base_dims = p[4];
-    base.raw_bytes = Load<uint64_t>(p + 8);
-    p += kBaseShapeFixedBytes;
-    for (size_t i = 0; i < base_dims; i++, p += 8) base.shape.push_back(Load<uint64_t>(p));
-  }
-  for (size_t i = 0; i < width; i++, p += 8) head.segment_bytes.push_back(Load<uint64_t>(p));
+  if (head.is_mapped()) MH_RETURN_IF_ERROR(ParseBaseShape(&p, &head.mapped));
+  if (head.is_fixed()) MH_RETURN_IF_ERROR(ParseFixedLayout(&p, &head.fixed));
+  for (size_t i = 0; i < segments; i++, p += 8) head.segment_bytes.push_back(Load<uint64_t>(p));
   if (const Status status = CheckHead(head); !status.ok()) {
     return Corruption(status.found(), status.expected());
   }
+  const uint64_t most = head.raw_bytes + (head.is_fixed() ? kFixedCellExtra * head.blocks() : 0);
   for (const uint64_t bytes : head.segment_bytes) {
-    if (bytes > head.raw_bytes) {
+    if (bytes > most) {
       return Corruption("a segment of " + Text(bytes) + " bytes",
-                        "at most as many as the array has, " + Text(head.raw_bytes));
+                        "at most as many as the array has, " + Text(most));
     }
   }
   *used = size;
@@ -208,7 +251,7 @@ Result<Head> ParseHead(Bytes data, size_t* used) {
 bool RecordBytes(const Head& head, uint64_t* bytes) {
   const uint64_t fixed = HeadBytes(head) + kChecksumBytes;
   uint64_t cells = 0;
-  return Multiply(head.blocks(), kCellBytes * static_cast<uint64_t>(head.type.width), &cells) &&
+  return Multiply(head.blocks(), kCellBytes * uint64_t{head.segments()}, &cells) &&
          Add(fixed, cells, bytes);
 }
 
@@ -250,9 +293,13 @@ Result<std::vector<Cell>> ParseCells(const Head& head, Bytes data) {
       return Corruption("form " + Text(p[7]), "one of that place").Within(where);
     }
     cell.form = static_cast<Form>(p[7]);
-    if (const Status status =
-            CheckCell(cell, head.ElementsOf(block), head.type.width, static_cast<int>(segment));
-        !status.ok()) {
+    const size_t n = head.ElementsOf(block);
+    const Status status =
+        head.is_fixed() ? CheckFixedCell(head.fixed, cell, n,
+                                         head.fixed.GroupsOf(block * head.block_elements(), n),
+                                         head.type.width, segment)
+                        : CheckCell(cell, n, head.type.width, static_cast<int>(segment));
+    if (!status.ok()) {
       return status.Within(where);
     }
   }

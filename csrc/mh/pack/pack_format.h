@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mh/codec/block_coder.h"
+#include "mh/codec/fixed/fixed_codec.h"
 #include "mh/codec/mapping/mapping_kernel.h"
 
 namespace mh {
@@ -31,7 +32,7 @@ inline constexpr uint32_t kDepthMax = 65535;
 inline constexpr uint64_t kSizeMax = INT64_MAX;
 
 // Numbers on disk.
-enum class Scheme : uint8_t { kAlone = 0, kDelta = 1, kMapped = 2 };
+enum class Scheme : uint8_t { kAlone = 0, kDelta = 1, kMapped = 2, kFixed = 3 };
 inline constexpr uint8_t kSchemeVersion = 1;
 inline constexpr uint8_t kKindTensor = 1;
 
@@ -47,6 +48,7 @@ struct BaseShape {
   uint64_t elements() const { return raw_bytes / static_cast<uint64_t>(type.width); }
 };
 inline constexpr size_t kBaseShapeFixedBytes = 16;  // Before its dimensions.
+inline constexpr size_t kLayoutFixedBytes = 16;     // Before the bits of segments.
 
 // What an entry says about itself, before its cells.
 struct Head {
@@ -59,12 +61,17 @@ struct Head {
   uint64_t raw_bytes = 0;
   Id id{};
   std::vector<uint64_t> shape;
-  Id base{};         // Deltas only.
-  BaseShape mapped;  // Mapped deltas only.
+  Id base{};          // Deltas only.
+  BaseShape mapped;   // Mapped deltas only.
+  FixedLayout fixed;  // Fixed entries only.
   std::vector<uint64_t> segment_bytes;
 
-  bool is_delta() const { return scheme != Scheme::kAlone; }
+  bool is_delta() const { return scheme == Scheme::kDelta || scheme == Scheme::kMapped; }
   bool is_mapped() const { return scheme == Scheme::kMapped; }
+  bool is_fixed() const { return scheme == Scheme::kFixed; }
+  size_t segments() const {
+    return is_fixed() ? fixed.segments() : static_cast<size_t>(type.width);
+  }
   uint64_t elements() const { return raw_bytes / static_cast<uint64_t>(type.width); }
   uint64_t block_elements() const { return uint64_t{1} << block_log2; }
   uint64_t blocks() const {
@@ -88,7 +95,7 @@ std::string HexOf(const Id& id);
 // Checks what a head must hold, whoever made it, segment sizes excepted.
 Status CheckHead(const Head& head);
 
-// REQUIRES: CheckHead(head).ok() and one segment size per byte of width
+// REQUIRES: CheckHead(head).ok() and one size per segment
 std::string SerializeHead(const Head& head);
 
 // Parses the head at the front of `data` and sets *used to its length. Allocates less than `data`
