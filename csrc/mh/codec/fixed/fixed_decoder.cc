@@ -13,12 +13,35 @@ constexpr size_t kMergedMax = 6;
 constexpr size_t kTile = 256;
 static_assert(kTile % kTailStep == 0);
 
+// The or of n bytes.
+uint8_t OrOf(const uint8_t* plane, size_t n) {
+  uint8_t all = 0;
+  for (size_t i = 0; i < n; i++) all |= plane[i];
+  return all;
+}
+
+// Moves n numbers up by `bits` and puts those of a plane below. Returns the or of the plane.
+uint8_t ShiftIn(const uint8_t* __restrict plane, size_t n, int bits, uint8_t* __restrict merged) {
+  // By doubling: there is no shift of bytes in vector code.
+  const auto factor = static_cast<uint8_t>(1 << bits);
+  uint8_t all = 0;
+  for (size_t i = 0; i < n; i++) {
+    all |= plane[i];
+    merged[i] = static_cast<uint8_t>(merged[i] * factor | plane[i]);
+  }
+  return all;
+}
+
 bool Reserve(BlockScratch* scratch, size_t width, size_t n) {
   FixedScratch& fixed = scratch->fixed;
   const size_t bytes = width * n + 64;
   return fixed.merged.Reserve(kMergedMax * n) && fixed.plane.Reserve(n) &&
          fixed.tail.Reserve(bytes + kTailSlack) && fixed.payload.Reserve(bytes + n) &&
          fixed.exponents.Reserve(n) && scratch->state.rans.Reserve(bytes);
+}
+
+void ShiftInWords(const uint8_t* __restrict bytes, size_t n, int bits, uint32_t* __restrict words) {
+  for (size_t i = 0; i < n; i++) words[i] = words[i] << bits | bytes[i];
 }
 
 class FixedDecoder {
@@ -102,15 +125,7 @@ Status FixedDecoder::Planes(size_t kept, uint8_t* exponents) {
     uint8_t* const merged = scratch_.fixed.merged.data() + (merged_ - 1) * n_;
     uint8_t* const plane = fresh ? merged : scratch_.fixed.plane.data();
     MH_RETURN_IF_ERROR(Decode(s, payload, {plane, n_}));
-    uint8_t all = 0;
-    if (fresh) {
-      for (size_t i = 0; i < n_; i++) all |= plane[i];
-    } else {
-      for (size_t i = 0; i < n_; i++) {
-        all |= plane[i];
-        merged[i] = static_cast<uint8_t>(merged[i] << bits | plane[i]);
-      }
-    }
+    const uint8_t all = fresh ? OrOf(plane, n_) : ShiftIn(plane, n_, bits, merged);
     if (all >> bits != 0) {
       return Corruption(
           "a number of " + std::to_string(all) + " or more in segment " + std::to_string(s),
@@ -141,8 +156,7 @@ void FixedDecoder::Words(size_t at, size_t count, uint32_t* words) const {
   for (size_t i = 0; i < count; i++) words[i] = merged[i];
   for (size_t b = 1; b < merged_; b++) {
     merged += n_;
-    const int bits = merged_bits_[b];
-    for (size_t i = 0; i < count; i++) words[i] = words[i] << bits | merged[i];
+    ShiftInWords(merged, count, merged_bits_[b], words);
   }
 }
 
