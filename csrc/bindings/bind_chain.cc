@@ -16,15 +16,6 @@ uint64_t Row(int64_t row) {
   return static_cast<uint64_t>(row);
 }
 
-// A (PackReader, int) pair.
-mh::Link LinkOf(py::handle item) {
-  const auto [reader, index] = py::cast<std::pair<std::shared_ptr<ReaderHandle>, int64_t>>(item);
-  if (reader == nullptr) throw py::type_error("a chain holds (PackReader, int) pairs, not None");
-  auto pack = reader->pack();
-  const size_t i = CheckIndex(*pack, index);
-  return {std::move(pack), i};
-}
-
 uint64_t Decode(const py::sequence& chain, const py::object& out, std::optional<int> planes,
                 int64_t row_begin, std::optional<int64_t> row_end, int threads) {
   std::vector<mh::Link> links;
@@ -68,10 +59,12 @@ uint64_t ChecksumOf(const py::object& data) {
 
 void RegisterChain(py::module_& module) {
   using py::literals::operator""_a;
-  module.def("decode", &Decode, "chain"_a, "out"_a, py::kw_only(), "planes"_a = py::none(),
-             "row_begin"_a = 0, "row_end"_a = py::none(), "threads"_a = 1,
-             "Decode an entry through its chain of (reader, entry number) pairs into `out`, which\n"
-             "has the length of the rows asked for; return the payload bytes read from packs.");
+  module.def(
+      "decode", &Decode, "chain"_a, "out"_a, py::kw_only(), "planes"_a = py::none(),
+      "row_begin"_a = 0, "row_end"_a = py::none(), "threads"_a = 1,
+      "Decode an entry through its chain of (PackReader or PartialEntry, entry number) pairs\n"
+      "into `out`, which has the length of the rows asked for; return the payload bytes\n"
+      "read from packs.");
   module.def("decode_prefix", &DecodePrefix, "link"_a, "out"_a, "exponents"_a, "segments"_a,
              "threads"_a = 1,
              "Decode the leading segments of a fixed entry, a (reader, entry number) pair: its\n"

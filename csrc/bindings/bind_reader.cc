@@ -109,6 +109,27 @@ py::dict CountCodecs(const ReaderHandle& handle, int64_t index) {
   return result;
 }
 
+py::bytes ReadRange(const ReaderHandle& handle, int64_t offset, int64_t length) {
+  const auto pack = handle.pack();
+  const uint64_t size = pack->file_bytes();
+  if (offset < 0 || length < 0 || static_cast<uint64_t>(offset) > size ||
+      static_cast<uint64_t>(length) > size - static_cast<uint64_t>(offset)) {
+    Raise(mh::Status(mh::Code::kUsage,
+                     std::to_string(length) + " bytes at " + std::to_string(offset),
+                     "a range within " + std::to_string(size) + " bytes", pack->path()));
+  }
+  auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, length));
+  if (!bytes) throw py::error_already_set();
+  const std::span<uint8_t> out(reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr())),
+                               static_cast<size_t>(length));
+  const mh::Status status = [&] {
+    const GilRelease release;
+    return pack->file().ReadAt(static_cast<uint64_t>(offset), out);
+  }();
+  RaiseIfError(status);
+  return bytes;
+}
+
 void Verify(const ReaderHandle& handle, int64_t index, bool near_only) {
   const auto pack = handle.pack();
   const size_t i = CheckIndex(*pack, index);
@@ -192,6 +213,8 @@ void RegisterReader(py::module_& module) {
       .def("runs", &RunsOf, "Return (offset, bytes) of each run that lies in the companion.")
       .def("near_segments", &NearSegments, "index"_a,
            "Return how many leading segments of an entry need no companion.")
+      .def("read_range", &ReadRange, "offset"_a, "length"_a,
+           "Return bytes of the whole pack as they are stored; no checksum is looked at.")
       .def("verify", &Verify, "index"_a, py::kw_only(), "near_only"_a = false,
            "Check the checksums of an entry's record and cells.")
       .def("close", &ReaderHandle::Close)

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings/errors.h"
+#include "mh/chain/chain_decode.h"
 #include "mh/pack/pack_reader.h"
 #include "mh/pack/pack_writer.h"
 
@@ -85,6 +86,10 @@ class ReaderHandle {
 // Raises UsageError unless `index` is an entry of the pack.
 size_t CheckIndex(const mh::PackReader& pack, int64_t index);
 
+// The link of a chain that a pair (PackReader or PartialEntry, entry number) stands for. Raises
+// TypeError for what is no such pair, and UsageError for an entry that is not there.
+mh::Link LinkOf(pybind11::handle item);
+
 // Raises UsageError unless `bytes` has the length of an id.
 mh::Id IdOf(const pybind11::bytes& bytes);
 
@@ -111,6 +116,7 @@ void FillBase(const std::optional<BaseAs>& base_as, mh::Bytes data, mh::EntryInp
 
 void RegisterCodec(pybind11::module_& module);
 void RegisterReader(pybind11::module_& module);
+void RegisterPartial(pybind11::module_& module);
 void RegisterWriter(pybind11::module_& module);
 void RegisterChain(pybind11::module_& module);
 

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_ext, module) {
   mh_bindings::RegisterErrors(module);
   mh_bindings::RegisterCodec(module);
   mh_bindings::RegisterReader(module);
+  mh_bindings::RegisterPartial(module);
   mh_bindings::RegisterWriter(module);
   mh_bindings::RegisterChain(module);
   mh_bindings::RegisterArchival(module);

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,8 +57,18 @@ class PackPaths(Protocol):
 class CompanionPaths(Protocol):
     """Where the companions of split packs are; `pas.tiers.Companions` is one."""
 
+    url: str
+
     def path(self, reader: _core.PackReader) -> Path:
         """Return a file with the companion of a split pack; RemoteError if it cannot be had."""
+
+    def by_ranges(self, reader: _core.PackReader) -> bool:
+        """Say whether a companion is read by `ranges`, and not in place or from the cache."""
+
+    def ranges(
+        self, reader: _core.PackReader, wanted: Sequence[tuple[int, int]]
+    ) -> list[bytes] | None:
+        """Return ranges of a companion; None if it is in the cache now, sent whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def _lacks(reader: _core.PackReader, index: int) -> bool:
     """Say whether bytes of an entry lie in a companion that is not open."""
     if not reader.is_split or reader.has_far:
         return False
-    return reader.near_segments(index) < reader.entry(index).width
+    return reader.near_segments(index) < len(reader.entry(index).segment_bytes)
 
 
 def _planes_near(chain: Chain) -> int:
@@ -109,7 +119,7 @@ class Store:
     ) -> None:
         self._layout = layout
         self._locate = locate
-        self._companions = companions
+        self.companions = companions
         self._readers: OrderedDict[bytes, _core.PackReader] = OrderedDict()
         self._mutex = threading.Lock()
         self.threads = threads or cores_available()
@@ -158,11 +168,11 @@ class Store:
         return reader
 
     def _with_companion(self, reader: _core.PackReader, path: str) -> _core.PackReader:
-        if self._companions is None:
+        if self.companions is None:
             raise RemoteError(
                 "low-order bytes lie in a tier, and none is given", where=path, kind="tier"
             )
-        return _core.PackReader(path, str(self._companions.path(reader)))
+        return _core.PackReader(path, str(self.companions.path(reader)))
 
     def contains(self, object_id: bytes) -> bool:
         """Say whether the object is stored."""

@@ -2,14 +2,16 @@
 
 A *tier* is a folder, or an object store behind an fsspec URL, in which *companions* of split packs
 lie. A folder is read in place. From a URL a companion is fetched whole, compared with the SHA-256
-that its near file tells, and kept in the repository's cache, of which the oldest files make room.
+that its near file tells, and kept in the repository's cache, of which the oldest files make room;
+or ranges of it alone are, which whoever asks compares and keeps.
 Credentials are the business of fsspec and the environment; none is ever stored.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -31,6 +33,7 @@ __all__ = [
     "MARKER",
     "Companions",
     "Tier",
+    "WholeFile",
     "check_url",
     "fault",
     "mark",
@@ -42,7 +45,17 @@ __all__ = [
 MARKER = "modelhub-tier"
 _MARKER_TEXT = b"Low-order segments of a ModelHub repository lie here.\n"
 _STEP_BYTES = 4 << 20
+# Ranges asked for at once: enough to hide the time that each answer is on its way.
+_REQUESTS = 8
 _BRING_BACK = "bring the tier back, or name another with `modelhub tier set`"
+_PUT_BACK = "put back a copy of the companion; leading bytes can still be read"
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A file that was sent whole although a range of it was asked for."""
+
+    data: bytes
 
 
 class Tier(Protocol):
@@ -57,6 +70,12 @@ class Tier(Protocol):
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
+
+    def ranges(self, name: str, wanted: Sequence[tuple[int, int]]) -> list[bytes] | WholeFile:
+        """Return the bytes of each (offset, length) in a file, shorter where the file ends before.
+
+        Some web servers know no ranges and send the file: then it is returned as it came.
+        """
 
     def write(self, name: str, blocks: Iterable[bytes]) -> None:
         """Write a file, replacing what is there."""
@@ -88,6 +107,13 @@ class _Folder:
         with self._told(), InputFile(self._path / name) as file:
             for start in range(0, file.size, _STEP_BYTES):
                 yield file.read(start, min(_STEP_BYTES, file.size - start))
+
+    def ranges(self, name: str, wanted: Sequence[tuple[int, int]]) -> list[bytes] | WholeFile:
+        with self._told(), InputFile(self._path / name) as file:
+            return [
+                file.read(offset, max(min(length, file.size - offset), 0))
+                for offset, length in wanted
+            ]
 
     def write(self, name: str, blocks: Iterable[bytes]) -> None:
         with self._told():
@@ -140,6 +166,8 @@ class _Remote:
             self._reading["block_size"] = 0
         # What is written to an object store is durable once it is closed; on a disk it is not.
         self._is_disk = "file" in self._system.protocol
+        # Whether the place has answered to a range with a range.
+        self._knows_ranges = False
 
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -158,6 +186,30 @@ class _Remote:
         with self._told(), self._system.open(self._at(name), "rb", **self._reading) as file:
             while block := file.read(_STEP_BYTES):
                 yield bytes(block)
+
+    def ranges(self, name: str, wanted: Sequence[tuple[int, int]]) -> list[bytes] | WholeFile:
+        # One alone before the others, lest a server that knows no ranges sends the file many times.
+        first = 0 if self._knows_ranges else 1
+        with self._told():
+            found = self._parts(name, wanted[:first])
+            for part, (_, length) in zip(found, wanted, strict=False):
+                if len(part) > length:
+                    return WholeFile(part)
+            found += self._parts(name, wanted[first:])
+            self._knows_ranges = True
+        return found
+
+    def _parts(self, name: str, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        if not wanted:
+            return []
+        starts = [offset for offset, _ in wanted]
+        ends = [offset + length for offset, length in wanted]
+        options = {"batch_size": _REQUESTS} if self._system.async_impl else {}
+        return list(
+            self._system.cat_ranges(
+                [self._at(name)] * len(wanted), starts, ends, on_error="raise", **options
+            )
+        )
 
     def write(self, name: str, blocks: Iterable[bytes]) -> None:
         target = self._at(name)
@@ -308,15 +360,62 @@ class Companions:
             raise unreachable(self.url, reason, f"pack {pack}")
         if tier.is_folder:
             return tier.file(name)
-        self._fetch(tier, name, cached, reader.low_sha256)
+        self._keep(tier, name, cached, reader.low_sha256, tier.blocks(name))
         return cached
 
-    def _fetch(self, tier: Tier, name: str, cached: Path, digest: bytes) -> None:
+    def by_ranges(self, reader: _core.PackReader) -> bool:
+        """Say whether a companion is read by `ranges`, and not in place or from the cache.
+
+        Raises:
+            RemoteError: kind `tier`, no tier is set; or its packages are missing.
+        """
+        if self.tier().is_folder:
+            return False
+        return not files.exists(self._layout.cached_companion(reader.low_sha256))
+
+    def ranges(
+        self, reader: _core.PackReader, wanted: Sequence[tuple[int, int]]
+    ) -> list[bytes] | None:
+        """Return the bytes of each (offset, length) in a companion; nothing is compared.
+
+        Returns:
+            None from a place that sends whole files only: the companion is in the cache now.
+
+        Raises:
+            RemoteError: kind `tier`, the companion cannot be had.
+            CorruptionError: it ends before, or was sent whole and is not what was written.
+        """
+        tier, pack = self.tier(), reader.name.hex()
+        name = companion_name(pack)
+        try:
+            found = tier.ranges(name, wanted)
+        except RemoteError as error:
+            if error.kind in ("tier", "missing_extra"):
+                raise
+            raise unreachable(self.url, error.found, f"pack {pack}") from error
+        if isinstance(found, WholeFile):
+            cached = self._layout.cached_companion(reader.low_sha256)
+            self._keep(tier, name, cached, reader.low_sha256, [found.data])
+            return None
+        for part, (offset, length) in zip(found, wanted, strict=True):
+            if len(part) != length:
+                raise CorruptionError(
+                    f"a companion that ends after {offset + len(part)} bytes",
+                    expected=f"{offset + length} at least",
+                    where=f"{tier.url}/{name}",
+                    hint=_PUT_BACK,
+                )
+        return found
+
+    def _keep(
+        self, tier: Tier, name: str, cached: Path, digest: bytes, blocks: Iterable[bytes]
+    ) -> None:
+        """Put a companion into the cache, if it is the one that was written."""
         files.make_dir(cached.parent)
         with OutputFile(cached) as out:
             sha = ids.sha256()
             try:
-                for block in tier.blocks(name):
+                for block in blocks:
                     sha.update(block)
                     out.write(block)
             except RemoteError as error:
@@ -326,7 +425,7 @@ class Companions:
                     f"a companion of SHA-256 {sha.hexdigest()}",
                     expected=digest.hex(),
                     where=f"{tier.url}/{name}",
-                    hint="put back a copy of the companion; leading bytes can still be read",
+                    hint=_PUT_BACK,
                 )
             out.commit()
         self._make_room(cached)

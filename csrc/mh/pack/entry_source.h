@@ -34,7 +34,7 @@ class EntrySource {
                     std::span<uint8_t> into, Bytes* payload) const;
 
   // "PATH, entry N (ID)".
-  std::string Where(size_t index) const;
+  virtual std::string Where(size_t index) const;
   std::string CellWhere(size_t index, size_t segment, uint64_t block) const;
 
  protected:
