@@ -32,6 +32,7 @@ from modelhub.dlv.evaluations import Evaluated, evaluations_of
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.memory import GivenNetwork, content_of
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import default_snapshot, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.usage import Usage, usage
@@ -154,6 +155,14 @@ class Version:
             hold an infinity or NaN, are read whole and stand in both as they are.
         """
         return reading.intervals(self.repo, self._tree(), planes=planes, tensors=tensors)
+
+    def prefixes(self, tensors: str | None = None) -> Prefixes:
+        """Return the weights as what is read by prefixes, leading bits first; none is read yet.
+
+        Args:
+            tensors: Only names that fit this pattern with `*`, `?` and `[...]`.
+        """
+        return Prefixes(self.repo, self._tree(), tensors)
 
     def tensor(
         self, name: str, planes: int | None = None, rows: tuple[int, int] | None = None

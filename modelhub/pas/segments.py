@@ -15,7 +15,7 @@ from modelhub.codec.presets import LEADING_PLANES, needs_leading
 from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.dtypes import by_code
 
-__all__ = ["Step", "bits_of", "segments_needed", "steps_of"]
+__all__ = ["Step", "segments_needed", "steps_of"]
 
 # Segments of an element that a delta codes as one: half of it, docs/formats/pack.md.
 _LEVELS = 2
@@ -34,11 +34,6 @@ class Step:
     segments: int
     bits: int
     nbytes: int
-
-
-def bits_of(entry: Entry, segments: int) -> int:
-    """Return the leading bits of each value that so many leading segments tell."""
-    return 8 * segments
 
 
 def _level_end(entry: Entry, planes: int) -> int:
@@ -88,11 +83,9 @@ def steps_of(chain: Sequence[Entry], *, whole: bool = False) -> tuple[Step, ...]
     for segments in range(count if whole else 1, count + 1):
         needed = segments_needed(chain, segments)
         nbytes = sum(
-            sum(entry.segment_bytes[:leading])
-            for entry, leading in zip(chain, needed, strict=True)
+            sum(entry.segment_bytes[:leading]) for entry, leading in zip(chain, needed, strict=True)
         )
-        bits = 8 * own.width if segments == count else bits_of(own, segments)
         if found and found[-1].nbytes == nbytes:
             found.pop()
-        found.append(Step(segments, bits, nbytes))
+        found.append(Step(segments, 8 * segments, nbytes))
     return tuple(found)
