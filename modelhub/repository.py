@@ -25,6 +25,7 @@ from modelhub.dlv import retain as retaining
 from modelhub.dlv import tag as tags
 from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
+from modelhub.dlv.archive_layout import LayoutResult, store_as
 from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import CheckoutResult, checkout
 from modelhub.dlv.evaluate import EvalOptions, Evaluation, evaluate
@@ -343,6 +344,14 @@ class Repository:
     def archive(self, **options: Any) -> ArchiveResult:
         """Store versions in less room within budgets; options of `dlv.archive.archive`."""
         return archives.archive(self._repo, **options)
+
+    def store_as(self, layout: str, *revs: str, dry_run: bool = False) -> LayoutResult:
+        """Store tensors in the layout "progressive", to be read by few bits first, or "ordinary".
+
+        Args:
+            revs: Versions or snapshots; all without any.
+        """
+        return store_as(self._repo, layout, revs, dry_run=dry_run)
 
     def query(
         self,

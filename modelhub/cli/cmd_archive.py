@@ -10,8 +10,11 @@ from modelhub.cli.context import Context
 from modelhub.cli.html_file import write_html
 from modelhub.cli.output import Output
 from modelhub.cli.view_archive import archive_document, archive_page, say_archive
+from modelhub.cli.view_layout import layout_document, say_layout
 from modelhub.dlv.archive import ALPHA_DEFAULT, SCHEMES, archive
+from modelhub.dlv.archive_layout import LAYOUTS, store_as
 from modelhub.dlv.state import Repo
+from modelhub.errors import UsageError
 from modelhub.report.page import Diagram
 
 __all__ = ["configure", "run"]
@@ -19,6 +22,18 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument(
+        "revs",
+        metavar="REV",
+        nargs="*",
+        help="with --layout: the versions or snapshots to store so; all without any",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="plan nothing; store tensors alone, so that few bits of all values can be read first "
+        "(progressive), or as they were (ordinary); docs/guide/archive.md",
+    )
     parser.add_argument(
         "--alpha",
         metavar="A",
@@ -59,6 +74,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, values: argparse.Namespace) -> int:
     """Plan, and store what the plan stores in another way."""
     output = Output(context)
+    if values.layout is not None:
+        return _store_as(output, context, values)
+    if values.revs:
+        raise UsageError("REV without --layout", expected="none: all versions are planned for")
     explained = values.explain or values.html is not None
     with (
         Repo.open(context.start) as repo,
@@ -89,3 +108,24 @@ def run(context: Context, values: argparse.Namespace) -> int:
                 output.block(block)
     # What knows no budgets breaks none.
     return 0 if result.feasible or result.solver in ("mst", "last") else 1
+
+
+def _store_as(output: Output, context: Context, values: argparse.Namespace) -> int:
+    """Store tensors in another layout."""
+    planned = (values.budget, values.explain, values.html, values.alpha != ALPHA_DEFAULT)
+    if any(planned) or (values.scheme, values.solver) != (SCHEMES[0], SOLVERS[0]):
+        raise UsageError(
+            "--layout with an option of plans", expected="--layout with REV and --dry-run alone"
+        )
+    with Repo.open(context.start) as repo, output.progress("storing") as progress:
+        result = store_as(
+            repo,
+            values.layout,
+            values.revs,
+            dry_run=values.dry_run,
+            progress=progress,
+            on_wait=output.wait,
+        )
+    output.document(layout_document(result))
+    say_layout(output, result)
+    return 0

@@ -22,7 +22,17 @@ _BYTES = frozenset({"raw_bytes", "stored_bytes", "bytes", "size"})
 _RIGHT = frozenset({*_BYTES, "depth", "offset", "tensors", "rows", "storage"})
 _TITLES = {"segment_bytes": "segments"}
 # A narrow terminal loses the column with the highest number first.
-_PRIORITY = {"offset": 4, "codecs": 3, "segment_bytes": 5, "view": 1, "base": 2, "storage": 6}
+_PRIORITY = {
+    "view": 1,
+    "base": 2,
+    "codecs": 3,
+    "offset": 4,
+    "segment_bytes": 5,
+    "storage": 6,
+    "layout": 7,
+}
+# Told in the JSON document alone.
+_HIDDEN = frozenset({"segment_bits"})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +75,7 @@ def _page(found: Inspection, entries: tuple[Mapping[str, Any], ...]) -> Page:
         facts.append(("damaged", str(found.problem)))
     left_out = len(found.entries) - len(entries)
     note = f"and {left_out} more" if left_out else ""
-    keys = list(entries[0]) if entries else []
+    keys = [key for key in entries[0] if key not in _HIDDEN] if entries else []
     columns = [
         Column(
             _TITLES.get(key, key.removesuffix("_bytes").replace("_", " ")),

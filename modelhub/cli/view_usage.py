@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelhub.dlv.usage import PackUsage, Usage, VersionUsage
-from modelhub.dlv.usage_tensors import ALONE, TensorUsage
+from modelhub.dlv.usage_tensors import ALONE, FIXED, TensorUsage
 from modelhub.report import human
 from modelhub.report.page import Column, Facts, Grid
 
@@ -201,8 +201,8 @@ def _first(texts: Sequence[str]) -> str:
 
 
 def _stored_as(row: TensorUsage) -> str:
-    if row.stored_as == ALONE:
-        return ALONE
+    if row.stored_as in (ALONE, FIXED):
+        return row.stored_as
     if row.base_name:
         # The name says nothing new where it is the tensor's own.
         base = row.base_rev if row.base_name in row.names else f"{row.base_rev} {row.base_name}"

@@ -90,8 +90,8 @@ def _check_packs(layout: Layout, index: PackIndex, progress: Progress | None) ->
             reader = store.reader(place.pack)
             near_only = place.pack in out_of_reach
             reader.verify(place.index, near_only=near_only)
-            width = reader.entry(place.index).width
-            if not near_only or reader.near_segments(place.index) == width:
+            segments = len(reader.entry(place.index).segment_bytes)
+            if not near_only or reader.near_segments(place.index) == segments:
                 _check_id(store, object_id)
         except RemoteError:
             pass  # said once, of the pack

@@ -8,6 +8,7 @@ section IV-B; the unit of prefixes is `pas.segments`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from modelhub.pas.prefixes import KeptPrefixes
 from modelhub.pas.retrieve import view_of
 from modelhub.pas.segments import Step
 from modelhub.pas.tree import StoredStorage, StoredTensor
-from modelhub.progressive.boxes import DTYPES, weights_box
+from modelhub.progressive.boxes import DTYPES, cut_box, weights_box
 from modelhub.tensors.arrays import TensorSpec, from_bytes
+from modelhub.tensors.dtypes import numpy_dtype
 
 __all__ = ["Prefixes", "Step"]
 
@@ -160,39 +162,62 @@ class Prefixes:
             UsageError: nothing of the tensor was read.
             RemoteError, CorruptionError: as for `read`.
         """
-        array, segments = self._leading(name)
-        if self._tensor(name).dtype not in DTYPES:
+        tensor, storage = self._tensor(name), self._storage(name)
+        segments = self._read(name)
+        if self._kept.is_cut(storage.id, segments):
+            return self._cut(tensor, storage, segments)
+        array = self._leading(name)
+        if tensor.dtype not in DTYPES:
             return array, array
         try:
-            planes = array.itemsize if self.is_exact(name) else segments
-            return weights_box(array, planes)
+            return weights_box(array, array.itemsize if self.is_exact(name) else segments)
         except BadInputError:
             # An infinity or a NaN has no neighbours.
             self.read({name: self.steps(name)[-1].segments})
-            exact = self._leading(name)[0].astype(np.float64)
+            exact = self._leading(name).astype(np.float64)
             return exact, exact
+
+    def _cut(
+        self, tensor: StoredTensor, storage: StoredStorage, segments: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the box of a tensor of which a few bits at fixed places were read."""
+        entry = self._kept.entry(storage.id)
+        raw, exponents = self._kept.decode_cut(storage.id, segments)
+        array = from_bytes(raw, TensorSpec(storage.dtype, storage.shape))
+        bits = sum(entry.segment_bits[:segments])
+        least, greatest = cut_box(array, exponents, entry.group_elements, bits)
+        ends = replace(tensor, dtype="float64")
+        return view_of(least, ends), view_of(greatest, ends)
 
     def values(self, name: str) -> np.ndarray:
         """Return the middle of each weight's box in the tensor's dtype; once complete, the weights.
+
+        Where a box is unbounded it is the end that is not.
 
         Raises:
             UsageError, RemoteError, CorruptionError: as for `box`.
         """
         if not self.is_exact(name):
             least, greatest = self.box(name)
-            array = self._leading(name)[0]
+            # Boxes of infinities are read whole.
             if not self.is_exact(name):
-                with np.errstate(invalid="ignore", over="ignore"):
+                with np.errstate(invalid="ignore"):
                     middle = least + (greatest - least) / 2
-                return np.where(np.isfinite(middle), middle, array).astype(array.dtype)
-        return self._leading(name)[0]
+                near = np.where(np.isfinite(least), least, greatest)
+                middle = np.where(np.isfinite(middle), middle, near)
+                return middle.astype(numpy_dtype(self._tensor(name).dtype))
+        return self._leading(name)
 
-    def _leading(self, name: str) -> tuple[np.ndarray, int]:
-        """Return a tensor as far as it was read, low-order bits zero, and its leading segments."""
+    def _read(self, name: str) -> int:
+        """Return what `held` does, 1 at least."""
         segments = self.held(name)
         if segments == 0:
             raise UsageError(f"nothing of {name!r} was read", hint="call `read` first")
+        return segments
+
+    def _leading(self, name: str) -> np.ndarray:
+        """Return a tensor as far as it was read, low-order bits zero."""
         storage = self._storage(name)
-        raw = self._kept.decode(storage.id, segments)
+        raw = self._kept.decode(storage.id, self._read(name))
         array = from_bytes(raw, TensorSpec(storage.dtype, storage.shape))
-        return view_of(array, self._tensor(name)), segments
+        return view_of(array, self._tensor(name))

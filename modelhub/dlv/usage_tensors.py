@@ -17,12 +17,13 @@ from modelhub.dlv.inventory import Inventory, Numbers
 from modelhub.dlv.resolve import format_rev
 from modelhub.tensors.dtypes import by_code
 
-__all__ = ["ALONE", "DELTA", "MAPPED", "TensorUsage", "tensor_usage"]
+__all__ = ["ALONE", "DELTA", "FIXED", "MAPPED", "TensorUsage", "tensor_usage"]
 
 # How a tensor is stored.
 ALONE = "alone"
 DELTA = "delta"
 MAPPED = "mapped delta"
+FIXED = "progressive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class TensorUsage:
     Attributes:
         names: The names that it has, in the order of first use; empty if it only serves as a base.
         revs: The snapshots that name it, as revisions.
-        stored_as: `ALONE`, `DELTA` or `MAPPED`.
+        stored_as: `ALONE`, `DELTA`, `MAPPED` or `FIXED`.
         base_name: A name of its base, empty without a base or where the base has none.
         base_rev: A snapshot with that name.
         depth: How many deltas are read to recreate it.
@@ -130,7 +131,8 @@ def _row(
     # The base's own name where it has it: most deltas are on the same-named tensor.
     same = [use for use in of_base if use[0] in names]
     base_name, base_rev = next(iter(same or of_base), ("", ""))
-    stored_as = ALONE if base < 0 else MAPPED if entry.is_mapped else DELTA
+    alone = FIXED if entry.is_fixed else ALONE
+    stored_as = alone if base < 0 else MAPPED if entry.is_mapped else DELTA
     return TensorUsage(
         id=stock.ids[number],
         names=names,

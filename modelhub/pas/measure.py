@@ -9,6 +9,9 @@ What is stored has its true cost; of everything else a sample is coded. Costs ar
 no checkout reads more than its group costs: where a delta is read by its leading planes, which
 takes its base whole (docs/formats/pack.md, *Fewer planes*), the last plane of the base is added, be
 it read already or not.
+
+A tensor in the progressive layout has one edge, that of its entry as it is: it stays alone until
+somebody asks for the other layout, but others may stand on it.
 """
 
 from __future__ import annotations
@@ -149,7 +152,7 @@ class _Measurer:
 
     def _fitting(self, vertex: int, bases: list[int]) -> list[int]:
         own = self.specs[vertex]
-        if own is None or own.nbytes < _RAW_BYTES_MIN:
+        if own is None or own.nbytes < _RAW_BYTES_MIN or self._is_fixed(vertex):
             return []
         fitting = []
         for base in bases:
@@ -164,11 +167,15 @@ class _Measurer:
         """Add every edge; return the current edge and the stored bytes of each vertex."""
         alone: list[EdgeCost] = []
         deltas: list[tuple[int, int, EdgeCost]] = []
-        total, done = sum(entry.raw_bytes for entry in self.entries), 0
+        total, done = sum(entry.raw_bytes for entry in self.entries if not entry.is_fixed), 0
         with ThreadPoolExecutor(self._threads, "modelhub-measure") as pool:
             for vertex, entry in enumerate(self.entries, 1):
                 is_delta = entry.base is not None
                 true = EdgeCost(entry.stored_bytes, entry.segment_bytes, is_delta, True)
+                if entry.is_fixed:
+                    # What it takes alone in the other layout is another cost, and not asked for.
+                    alone.append(true)
+                    continue
                 base = ALONE if entry.base is None else entry.base
                 self._costs.put(self.objects[vertex], base, true)
                 bases = dict.fromkeys([0, *candidates.get(vertex, ())])
@@ -229,6 +236,9 @@ class _Measurer:
                 current[vertex] = edge
         return current
 
+    def _is_fixed(self, vertex: int) -> bool:
+        return vertex > 0 and self.entries[vertex - 1].is_fixed
+
     def _from_high(self, source: int, target: int) -> bool:
         """Say whether a delta needs the leading planes of its base alone."""
         base, own = self.specs[source], self.specs[target]
@@ -238,6 +248,7 @@ class _Measurer:
         """Return what an entry costs to read, whole or by its high segments."""
         spec = self.specs[vertex]
         cut = not whole and not cost.is_delta and spec is not None and spec.dtype == "float32"
+        cut = cut and not self._is_fixed(vertex)
         payload = sum(cost.segment_bytes[:LEADING_PLANES] if cut else cost.segment_bytes)
         if self._rates is None:
             return float(payload)

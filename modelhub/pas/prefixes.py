@@ -227,11 +227,13 @@ class KeptPrefixes:
         )
 
     def decode(self, object_id: bytes, segments: int) -> np.ndarray:
-        """Return raw bytes (uint8) of the leading bytes of each value, those below zero.
+        """Return raw bytes (uint8) of the values, of which leading segments count; others are zero.
 
         Raises:
             UsageError: not all of the segments are at hand.
         """
+        if self.is_cut(object_id, segments):
+            return self.decode_cut(object_id, segments)[0]
         with self._mutex:
             chain = self._chain(object_id)
         entry = chain[0].entry
@@ -242,3 +244,29 @@ class KeptPrefixes:
             planes = None if whole else segments
             _core.decode(links, out, planes=planes, threads=self._store.threads)
         return out
+
+    def is_cut(self, object_id: bytes, segments: int) -> bool:
+        """Say whether so many segments tell of each value some bits of a number of fixed point."""
+        entry = self.entry(object_id)
+        return entry.is_fixed and segments < len(entry.segment_bytes)
+
+    def decode_cut(self, object_id: bytes, segments: int) -> tuple[np.ndarray, np.ndarray]:
+        """Decode leading segments of a fixed entry.
+
+        Returns:
+            Raw bytes (uint8) of the values truncated toward zero, and the exponent field of each
+            group of values, uint8; csrc/mh/codec/fixed/spec.md says what follows from them.
+
+        Raises:
+            UsageError: not all of the segments are at hand.
+        """
+        with self._mutex:
+            (kept,) = self._chain(object_id)
+        assert kept.partial is not None
+        entry = kept.entry
+        out = np.empty(entry.raw_bytes, np.uint8)
+        groups = -(-(entry.raw_bytes // entry.width) // entry.group_elements)
+        exponents = np.empty(groups, np.uint8)
+        threads = self._store.threads
+        _core.decode_prefix((kept.partial, 0), out, exponents, segments, threads=threads)
+        return out, exponents

@@ -48,7 +48,9 @@ def _link(entry: Entry, below: Link | None) -> Link:
     if below is None:
         # Its half-precision twin needs three bytes of each value. A delta is read whole for it, for
         # its lower level is one piece, and so is what lies under that.
-        leading = sum(entry.segment_bytes[:LEADING_PLANES]) if spec.dtype == "float32" else stored
+        # Of a fixed entry every segment is.
+        cut = spec.dtype == "float32" and not entry.is_fixed
+        leading = sum(entry.segment_bytes[:LEADING_PLANES]) if cut else stored
         return Link(entry.id, None, spec, stored, stored, leading, 0)
     total = stored + below.bytes_below(spec)
     return Link(entry.id, entry.base, spec, stored, total, total, below.depth + 1)

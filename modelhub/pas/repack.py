@@ -29,8 +29,9 @@ from modelhub.pas.held import Held
 from modelhub.pas.measure import Measured
 from modelhub.pas.session import Base, Session
 from modelhub.pas.store import Place, Store
+from modelhub.tensors.arrays import TensorSpec
 
-__all__ = ["Repacked", "repack", "top_down"]
+__all__ = ["Repacked", "repack", "top_down", "verify_rewritten"]
 
 Progress = Callable[[int, int], None]
 
@@ -73,6 +74,22 @@ def top_down(source: np.ndarray, plan: np.ndarray) -> list[int]:
     return order
 
 
+def verify_rewritten(session: Session, objects: Mapping[bytes, TensorSpec]) -> None:
+    """Read back tensors that were sealed, before anything is told to read them there.
+
+    Raises:
+        CorruptionError: one is not what was stored.
+    """
+    for object_id, spec in objects.items():
+        data = session.store.read(object_id).data
+        if ids.tensor_id(spec.dtype, spec.shape, data) != object_id:
+            raise CorruptionError(
+                "a tensor stored anew does not read back as it was",
+                where=f"object {object_id.hex()}",
+                hint="nothing was changed; check the memory and the disk of this machine",
+            )
+
+
 class _Repacker:
     """Writes moved tensors into sessions; knows how deep each vertex is by now."""
 
@@ -109,22 +126,10 @@ class _Repacker:
         if base is not None and not is_delta:
             self.done.fallen_back += 1
 
-    def verify(self, session: Session, vertices: Sequence[int]) -> None:
-        """Read back what was sealed, before anything is told to read it there.
-
-        Raises:
-            CorruptionError: it is not what was stored.
-        """
-        for vertex in vertices:
-            object_id, spec = self._measured.objects[vertex], self._measured.specs[vertex]
-            assert spec is not None, "pieces of files do not move"
-            data = session.store.read(object_id).data
-            if ids.tensor_id(spec.dtype, spec.shape, data) != object_id:
-                raise CorruptionError(
-                    "a tensor stored anew does not read back as it was",
-                    where=f"object {object_id.hex()}",
-                    hint="nothing was changed; check the memory and the disk of this machine",
-                )
+    def specs(self, vertices: Sequence[int]) -> dict[bytes, TensorSpec]:
+        """Return dtype and shape of the tensors of some vertices."""
+        pairs = ((self._measured.objects[v], self._measured.specs[v]) for v in vertices)
+        return {object_id: spec for object_id, spec in pairs if spec is not None}
 
     def count(self, places: Mapping[bytes, Place], vertices: Sequence[int]) -> None:
         """Learn the true costs of what was written."""
@@ -187,7 +192,7 @@ def repack(
                 if progress is not None:
                     progress(done, total)
             session.seal()
-            repacker.verify(session, written)
+            verify_rewritten(session, repacker.specs(written))
         if written:
             # Outside of the session, which takes back its packs when anything fails: from here on
             # it cannot be known whether the catalog names them.

@@ -59,6 +59,7 @@ class _Copy:
     depth: int
     stored_bytes: int
     base: bytes | None
+    is_fixed: bool
 
 
 def scan(layout: Layout) -> PackIndex:
@@ -81,7 +82,7 @@ def _take(copies: dict[bytes, list[_Copy]], name: bytes, reader: _core.PackReade
         object_id = all_ids[number * ids.ID_BYTES : (number + 1) * ids.ID_BYTES]
         entry = reader.entry(number)
         place = Place(name, number)
-        copy = _Copy(place, entry.kind, entry.depth, entry.stored_bytes, entry.base)
+        copy = _Copy(place, entry.kind, entry.depth, entry.stored_bytes, entry.base, entry.is_fixed)
         copies[object_id].append(copy)
 
 
@@ -91,7 +92,8 @@ def _choose(index: PackIndex, copies: dict[bytes, list[_Copy]]) -> None:
     An archive run stores objects anew against other bases while old copies are still there, so
     that copies put together at random could run in a circle, and the depth that an entry tells may
     be that of a base which is stored in another way by now. Objects are taken step by step from
-    those with a copy that stands alone: a copy is chosen once its base is.
+    those with a copy that stands alone: a copy is chosen once its base is. Of those a fixed one
+    comes first, which somebody has asked for.
     """
     waiting: dict[bytes, list[bytes]] = defaultdict(list)
     todo: list[bytes] = []
@@ -99,9 +101,9 @@ def _choose(index: PackIndex, copies: dict[bytes, list[_Copy]]) -> None:
         for copy in found:
             if copy.base is not None:
                 waiting[copy.base].append(object_id)
-        alone = next((copy for copy in found if copy.base is None), None)
-        if alone is not None:
-            _put(index, object_id, alone, 0)
+        alone = [copy for copy in found if copy.base is None]
+        if alone:
+            _put(index, object_id, max(alone, key=lambda copy: copy.is_fixed), 0)
             todo.append(object_id)
     for depth in range(1, len(copies) + 1):
         above, todo = todo, []

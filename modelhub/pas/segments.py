@@ -1,8 +1,9 @@
 """Say which leading segments of stored entries a read by prefix needs, through chains of deltas.
 
 The unit of prefixes is the *segment*: a tensor is read by the leading segments of its own entry,
-and of each base below as many as those need. What is said here follows from docs/formats/pack.md,
-*Fewer planes*, and from the indexes of packs alone.
+and of each base below as many as those need. A segment is a byte of each value, or a few bits in a
+fixed entry. What is said here follows from docs/formats/pack.md, *Fewer planes*, and from the
+indexes of packs alone.
 """
 
 from __future__ import annotations
@@ -52,11 +53,17 @@ def segments_needed(chain: Sequence[Entry], segments: int) -> list[int]:
     own = chain[0]
     read = segments if own.base is None else _level_end(own, segments)
     last = next((n for n, entry in enumerate(chain) if entry.is_mapped), len(chain) - 1)
-    needed = [read] * (last + 1)
+    needed = [read, *(_planes(entry, read) for entry in chain[1 : last + 1])]
     rest = chain[last + 1 :]
     if rest:
-        needed += segments_needed(rest, _below_mapped(chain[last], rest[0], segments))
+        planes = _below_mapped(chain[last], rest[0], segments)
+        needed += segments_needed(rest, _planes(rest[0], planes))
     return needed
+
+
+def _planes(base: Entry, planes: int) -> int:
+    """Return the segments of a base that tell the leading bytes of its values."""
+    return len(base.segment_bytes) if base.is_fixed else planes
 
 
 def _below_mapped(delta: Entry, base: Entry, planes: int) -> int:
@@ -87,5 +94,7 @@ def steps_of(chain: Sequence[Entry], *, whole: bool = False) -> tuple[Step, ...]
         )
         if found and found[-1].nbytes == nbytes:
             found.pop()
-        found.append(Step(segments, 8 * segments, nbytes))
+        # The tail of a fixed entry has no bits of its own: it completes every value.
+        bits = 8 * own.width if segments == count else sum(own.segment_bits[:segments])
+        found.append(Step(segments, bits, nbytes))
     return tuple(found)

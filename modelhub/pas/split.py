@@ -8,6 +8,7 @@ its bytes: the other file is durable and compared before one rename lets go of t
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _LOW_HEADER = struct.Struct("<8sII32sQ")
 _VERSION = 1
 # A shorter run stays: to fetch it would cost a round trip, to keep it costs a page of a disk.
 RUN_BYTES_MIN = 4096
+# Elements of so many bytes or fewer stay whole.
+_WHOLE_WIDTH = 2
 # Copied in steps that keep the disk busy and fit the caches.
 _STEP_BYTES = 4 << 20
 
@@ -65,13 +68,27 @@ def near_segments(width: int, planes: int) -> int:
     return min(width, -(-planes // level) * level)
 
 
+def _near(entry: _core.Entry, planes: int) -> int:
+    """Return how many segments of an entry stay near when `planes` bytes of each value shall.
+
+    Of a fixed entry as many as have so many bits together, and the tail only where all stays: it
+    is read by prefixes, of which the coarse ones then need nothing far.
+    """
+    if not entry.is_fixed:
+        return near_segments(entry.width, planes)
+    if entry.width <= _WHOLE_WIDTH or planes >= entry.width:
+        return len(entry.segment_bytes)
+    bits = itertools.accumulate(entry.segment_bits[:-1])
+    return sum(total <= 8 * planes for total in bits)
+
+
 def entry_bytes(entry: _core.Entry, planes: int) -> PlacedBytes:
     """Return which stored bytes of an entry are near and far in a pack split at `planes`.
 
     Far bytes may be priced at another rate than near ones, as an edge of the storage graph per
     place (Miao et al., ICDE 2017, section IV-C).
     """
-    far = sum(entry.segment_bytes[near_segments(entry.width, planes) :])
+    far = sum(entry.segment_bytes[_near(entry, planes) :])
     far = far if entry.kind == ids.TENSOR and far >= RUN_BYTES_MIN else 0
     return PlacedBytes(entry.stored_bytes - far, far)
 

@@ -88,12 +88,15 @@ def _lacks(reader: _core.PackReader, index: int) -> bool:
 
 def _planes_near(chain: Chain) -> int:
     """Return how many leading bytes of each value can be read without companions; 0 if none."""
+    if any(_lacks(*link) for link in chain if link[0].entry(link[1]).is_fixed):
+        return 0
     width = near = chain[0][0].entry(chain[0][1]).width
     for position, (reader, index) in enumerate(chain):
         if reader.entry(index).width != width:
             # Converted from another type, which takes all of its values, or nearly.
             return 0 if any(_lacks(*link) for link in chain[position:]) else near
-        near = min(near, reader.near_segments(index))
+        if not reader.entry(index).is_fixed:
+            near = min(near, reader.near_segments(index))
     return near
 
 
@@ -286,8 +289,8 @@ class Store:
                 hint = f"bring the tier back, or read with `--planes {near}`{bf16}, without it"
             else:
                 hint = (
-                    "bring the tier back: the tensor is a difference from wider values, and "
-                    "their low-order bytes lie there"
+                    "bring the tier back: the tensor is in the progressive layout, or a difference "
+                    "from wider values, and their low-order bits lie there"
                 )
             raise RemoteError(error.found, where=where, hint=hint, kind=error.kind) from error
         except CorruptionError as error:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from modelhub.errors import BadInputError
 from modelhub.tensors.dtypes import from_numpy
 
-__all__ = ["DTYPES", "weights_box"]
+__all__ = ["DTYPES", "cut_box", "weights_box"]
 
 # Dtypes with sign, exponent and fraction in this order, whose values float64 holds exactly.
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -53,6 +53,30 @@ def weights_box(array: np.ndarray[Any, Any], planes: int) -> tuple[Floats, Float
     negative = np.signbit(near)
     far = np.where(np.isfinite(far), far, np.where(negative, -np.inf, np.inf))
     return np.where(negative, far, near), np.where(negative, near, far)
+
+
+def cut_box(
+    array: np.ndarray[Any, Any], exponents: np.ndarray[Any, Any], group: int, bits: int
+) -> tuple[Floats, Floats]:
+    """Return the least and the greatest value of weights cut to a few bits at fixed places.
+
+    A weight has the sign of what is left of it, t, and a magnitude of |t| at least and |t| + step
+    at most, step = 2^(e - bias + 2 - bits): csrc/mh/codec/fixed/spec.md. All of it is exact.
+
+    Args:
+        array: t, of float16, bfloat16 or float32.
+        exponents: The exponent field e of each run of `group` weights, in flat order.
+        bits: Leading bits known of each weight, its sign included: 2 or more, up to all but the
+            tail.
+    """
+    near = array.astype(np.float64)
+    bias = 15 if from_numpy(array.dtype).name == "float16" else 127
+    steps = np.ldexp(1.0, exponents.astype(np.int64) - bias + 2 - bits)
+    # A group may be said to be longer than the array.
+    step = np.repeat(steps, min(group, near.size))[: near.size].reshape(near.shape)
+    negative = np.signbit(near)
+    least = np.where(negative, near - step, near)
+    return least, np.where(negative, near, near + step)
 
 
 def _values(bits: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Floats:
