@@ -1,0 +1,163 @@
+"""Prepare a network whose weights are known to boxes, to bound its values for many inputs.
+
+What weights alone decide is done once, so that a pass costs a few times a forward pass in float64.
+Bounds are those of `modelhub.progressive.propagate` but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelhub.net.arguments import Ref, Weight
+from modelhub.net.graph import Network
+from modelhub.optional import require
+from modelhub.progressive.calls import lifted
+from modelhub.progressive.ends import halves
+from modelhub.progressive.intervals import Interval
+from modelhub.progressive.margins import Head, Logits, checked, head
+from modelhub.progressive.pairs import Pairs
+from modelhub.progressive.plan import ENDS, INPUT_MAX, Plan, TooLargeError, make_plan
+from modelhub.progressive.propagate import lifted_tensors, propagate
+from modelhub.progressive.walk import as_tensor, needed
+
+__all__ = ["Prepared", "prepare"]
+
+torch: Any = require("torch", "torch")
+
+# What a step on a CPU should take at most: larger batches are cut, since what does not fit in the
+# cache of a core takes several times as long.
+_STEP_BYTES = 2 << 20
+
+
+def prepare(network: Network, weights: Mapping[str, Any]) -> Prepared:
+    """Return the network with its weights made ready.
+
+    Args:
+        network: An executable network with one output.
+        weights: As for `modelhub.progressive.propagate.propagate`; a pair of arrays is a box.
+
+    Raises:
+        UnsupportedError: it has several outputs, or none.
+        KeyError: a weight is missing.
+    """
+    return Prepared(network, lifted_tensors(network, weights), head(network))
+
+
+class Prepared:
+    """A network made ready for many passes; made by `prepare`."""
+
+    def __init__(self, network: Network, tensors: Mapping[str, Any], found: Head) -> None:
+        self.network = network
+        self.head = found
+        self._tensors = tensors
+        self._refs = [found.values]
+        read = found.linear.arguments["input"] if found.linear is not None else None
+        if isinstance(read, Ref):
+            self._refs.append(read)
+        self._nodes = needed(network, self._refs)
+        # By whether all inputs are positive or zero; None where there is no plan.
+        self._plans: dict[bool, Plan | None] = {}
+        self._pairs: Pairs | None = None
+
+    def logits(self, inputs: Mapping[str, Any]) -> Logits:
+        """Bound the values that labels come from, and keep what tells them apart.
+
+        Args:
+            inputs: For each input of the network, by name, a tensor or an array, or an `Interval`.
+
+        Raises:
+            UnsupportedError: no bounds are known for a node, or the values are not (N, C).
+            KeyError: an input is missing.
+        """
+        given = [lifted(as_tensor(inputs[name])) for name in self.network.inputs]
+        with torch.no_grad():
+            plan = self._plan(given)
+            if plan is not None:
+                values = [x.lo if isinstance(x, Interval) else x for x in given]
+                try:
+                    return self._logits(plan, self._run(plan, values))
+                except TooLargeError:
+                    pass
+        return self._by_rules(inputs)
+
+    def plan(self, positive: bool) -> Plan | None:
+        """Return the plan for inputs that are positive or zero, or any; None if there is none."""
+        if positive not in self._plans:
+            names = [ref.node for ref in self._refs]
+            made: Plan | None
+            try:
+                made = make_plan(self.network, self._nodes, self._tensors, names, positive)
+            except TooLargeError:
+                made = None
+            self._plans[positive] = made
+        return self._plans[positive]
+
+    def _plan(self, given: list[Any]) -> Plan | None:
+        """Return the plan for some inputs, or None where they are boxes, huge or not numbers."""
+        positive = True
+        for x in given:
+            if isinstance(x, Interval):
+                if not x.is_point or not x.lo.numel():
+                    return None
+                least, most = (float(end) for end in x.lo.aminmax())
+                if not -INPUT_MAX <= least <= most <= INPUT_MAX:
+                    return None
+                positive &= least >= 0.0
+        return self.plan(positive)
+
+    def _run(self, plan: Plan, values: list[Any]) -> list[Any]:
+        counts = {len(x) for x in values if x.dim()}
+        each = _STEP_BYTES // plan.bytes_each if plan.bytes_each else 0
+        if len(counts) == 1 and plan.whole and each and values[0].device.type == "cpu":
+            count, each = counts.pop(), max(each, 1)
+            if count > each:
+                parts = [
+                    self._pass(plan, [x[start : start + each] for x in values])
+                    for start in range(0, count, each)
+                ]
+                return [torch.cat(list(part)) for part in zip(*parts, strict=True)]
+        return self._pass(plan, values)
+
+    def _pass(self, plan: Plan, given: list[Any]) -> list[Any]:
+        values = given + [None] * (len(plan.places) - len(given))
+        for run, sources, target, drop in plan.steps:
+            values[target] = run(*[values[place] for place in sources])
+            for place in drop:
+                values[place] = None
+        return [values[plan.places[ref.node]] for ref in self._refs]
+
+    def _logits(self, plan: Plan, found: list[Any]) -> Logits:
+        """Return the bounds with what tells labels apart, prepared if the last layer has a step."""
+        opened = [
+            halves(value) if plan.forms[ref.node] == ENDS else lifted(value)
+            for ref, value in zip(self._refs, found, strict=True)
+        ]
+        values = checked(opened[0], self.head.values)
+        linear = self.head.linear
+        if linear is None or len(found) == 1:
+            return Logits(values)
+        read = self._refs[1].node
+        layer = plan.layers.get(linear.name)
+        if layer is None or plan.forms[read] != ENDS or read not in plan.positive:
+            return self._unprepared(values, opened[1])
+        if self._pairs is None:
+            self._pairs = Pairs(layer)
+        return Logits(values, pairs=self._pairs, ends=found[1])
+
+    def _by_rules(self, inputs: Mapping[str, Any]) -> Logits:
+        found = propagate(self.network, self._tensors, inputs, self._refs)
+        values = checked(found[0], self.head.values)
+        return self._unprepared(values, found[1]) if len(found) > 1 else Logits(values)
+
+    def _unprepared(self, values: Interval, operands: Interval) -> Logits:
+        assert self.head.linear is not None
+        arguments = self.head.linear.arguments
+        bias = arguments.get("bias")
+        if isinstance(bias, Ref):
+            return Logits(values)
+        weight = arguments["weight"]
+        assert isinstance(weight, Weight)
+        tensors = self._tensors
+        added = tensors[bias.name] if isinstance(bias, Weight) else None
+        return Logits(values, operands, tensors[weight.name], added)
