@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from modelhub import _core, codec
 from tests.core import craft
-from tests.core.craft import Cell, Entry, Mapping
+from tests.core.craft import Cell, Entry, Fixed, Mapping
 from tests.core.plain.packs import decode_pack
 from tests.core.plain.strings import BitString
 
@@ -86,6 +87,22 @@ def test_palette(tmp_path: Path) -> None:
     cells = (Cell(craft.PALETTE, example("palette")), *[Cell(craft.JOINED)] * 3)
     got = decode_both(tmp_path, Entry(4, cells, (5,))).view("<u4")
     assert got.tolist() == [7, 7, 7, 9, 7]
+
+
+def test_fixed(tmp_path: Path) -> None:
+    data, cells = example("fixed"), []
+    for size in (6, 4, 4, 7):
+        cells.append(Cell(craft.RAW, data[:size]))
+        data = data[size:]
+    assert not data
+    entry = Entry(2, tuple(cells), (4,), value_kind=2, fixed=Fixed(4, 7, (4, 2, 2)))
+    got = decode_both(tmp_path, entry).view("<u2")
+    assert got.tolist() == [0x3FC0, 0xBED0, 0, 0x3580]
+    out, exponents = np.empty(8, np.uint8), np.empty(1, np.uint8)
+    reader = _core.PackReader(str(tmp_path / "example.pack"))
+    assert _core.decode_prefix((reader, 0), out, exponents, 1) == 6
+    assert out.view(ml_dtypes.bfloat16).tolist() == [1.5, -0.25, 0, 0]
+    assert exponents.tolist() == [127]
 
 
 def test_planes(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from modelhub import _core
 from modelhub.errors import BadInputError, CorruptionError, ModelHubError, UsageError
+from tests.core.craft import only_refusals
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "pack-v1" / "good"
 SAMPLE = {
@@ -29,16 +29,6 @@ SAMPLE = {
 FEW = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-@contextlib.contextmanager
-def only_refusals() -> Iterator[None]:
-    """Let a block pass, or fail as a damaged pack may fail."""
-    try:
-        yield
-    except ModelHubError as error:
-        if error.kind not in {"corruption", "unsupported_version", "usage"}:
-            raise
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ constexpr PresetRules kOpaqueRules = {3, false, true, true, 1, 0, 0};
 // Repeats lie far apart in arrays: where a look at the whole finds them, one block holds it all.
 constexpr int kRepeatsBlockLog2 = kBlockLog2Max;
 constexpr int kFixedBlockLog2 = 16;
-// What a block of a fixed entry may take beyond its raw bytes, before the entry is given up.
+// What an entry and a block of it may take beyond their raw bytes, before the array is given up as
+// a fixed entry. Values far below the largest of their group take their bits and one more.
+constexpr uint64_t kFixedShareMore = 8;
 constexpr size_t kFixedSlack = 4096;
 // One block in this many is decoded and compared before it is kept.
 constexpr uint64_t kCheckStep = 16;
@@ -216,7 +218,8 @@ Status Encoder::RunFixed(bool* done) {
   const auto width = static_cast<size_t>(head.type.width);
   const size_t segments = head.segments(), blocks = static_cast<size_t>(head.blocks());
   const auto step = static_cast<size_t>(head.block_elements());
-  const size_t slot = std::min(step, static_cast<size_t>(head.elements())) * width + kFixedSlack;
+  const size_t most = std::min(step, static_cast<size_t>(head.elements())) * width;
+  const size_t slot = most + most / 4 + kFixedSlack;
   if (!entry_.arena.Reserve(blocks * slot)) return Status(Code::kIo, "out of memory");
   std::vector<Cell> by_block(blocks * segments);
   std::atomic<bool> fits{true};
@@ -235,7 +238,7 @@ Status Encoder::RunFixed(bool* done) {
   Collect(by_block, slot);
   uint64_t stored = 0;
   for (const uint64_t bytes : head.segment_bytes) stored += bytes;
-  *done = stored <= head.raw_bytes;
+  *done = stored <= head.raw_bytes + head.raw_bytes / kFixedShareMore;
   if (*done) BuildRecord(&entry_);
   return Status::Ok();
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.core.plain.blocks import Cell, decode_block, leading_bytes, level_bytes
+from tests.core.plain.fixed import Layout, check_layout, decode_fixed
 from tests.core.plain.mapping import convert, cut
 from tests.core.plain.strings import refuse_unless
 
@@ -37,6 +38,7 @@ class Entry:
     log2: int
     base: bytes | None
     mapping: Mapping | None
+    fixed: Layout | None
     blocks: list[list[Cell]]  # By block, then segment.
 
     @property
@@ -65,6 +67,13 @@ def _parse_mapping(data: bytes, at: int) -> tuple[Mapping, int, int]:
     return Mapping(conversion, width, value_kind, raw_bytes, shape), code, at + 16 + 8 * dims
 
 
+def _parse_layout(data: bytes, at: int) -> tuple[Layout, int]:
+    group_elements, mantissa, parts = struct.unpack_from("<QBB", data, at)
+    refuse_unless(data[at + 10 : at + 16] == bytes(6), "a reserved byte")
+    end = at + 16 + parts
+    return Layout(group_elements, mantissa, tuple(data[at + 16 : end])), end
+
+
 WIDTHS = {1: (4, 2), 2: (4, 2), 3: (2, 4), 4: (2, 4)}  # Of conversions: before and after.
 
 
@@ -73,15 +82,15 @@ def parse_entry(data: bytes, at: int) -> tuple[Entry, int]:
     begin = at
     size, _, code, width, value_kind, scheme, version = struct.unpack_from("<I6B", data, at)
     log2, dims, depth, raw_bytes = struct.unpack_from("<BBIQ", data, at + 10)
-    refuse_unless(scheme <= 2 and version == 1, "a scheme")
-    refuse_unless((depth > 0) == (scheme > 0) and depth <= 65535, "a depth")
+    refuse_unless(scheme <= 3 and version == 1, "a scheme")
+    refuse_unless((depth > 0) == (scheme in (1, 2)) and depth <= 65535, "a depth")
     refuse_unless(8 <= log2 <= 20, "blocks")
     name = data[at + 24 : at + 56]
     shape = _dims(data, at + 56, dims)
     _check_array(width, value_kind, raw_bytes, shape)
     at += 56 + 8 * dims
-    base = mapping = None
-    if scheme > 0:
+    base = mapping = fixed = None
+    if scheme in (1, 2):
         base = data[at : at + 32]
         refuse_unless(base != name, "an entry that stands on itself")
         at += 32
@@ -93,14 +102,20 @@ def parse_entry(data: bytes, at: int) -> tuple[Entry, int]:
         else:
             before, after = WIDTHS[mapping.conversion]
             refuse_unless((*theirs, *ours) == (before, 2, after, 2), "the type of a base")
-    segment_bytes = _dims(data, at, width)
-    at += 8 * width
+    segments = width
+    if scheme == 3:
+        fixed, at = _parse_layout(data, at)
+        check_layout(fixed, width, value_kind)
+        segments = len(fixed.bits) + 1
+    segment_bytes = _dims(data, at, segments)
+    at += 8 * segments
     refuse_unless(at == begin + size, "the head's length")
     count = -(-(raw_bytes // width) // (1 << log2))
-    payload = at + 16 * width * count + 8
+    payload = at + 16 * segments * count + 8
     refuse_unless(payload <= len(data), "a record that is cut short")
     blocks: list[list[Cell]] = [[] for _ in range(count)]
-    for s in range(width):
+    most = raw_bytes + (8 * count if scheme == 3 else 0)
+    for s in range(segments):
         total = 0
         for b in range(count):
             stored, codec, codec_version, param, form = struct.unpack_from("<I4B", data, at)
@@ -110,8 +125,8 @@ def parse_entry(data: bytes, at: int) -> tuple[Entry, int]:
             at += 16
             payload += stored
             total += stored
-        refuse_unless(total == segment_bytes[s] <= raw_bytes, "the sum of a segment")
-    entry = Entry(name, width, value_kind, raw_bytes, shape, log2, base, mapping, blocks)
+        refuse_unless(total == segment_bytes[s] <= most, "the sum of a segment")
+    entry = Entry(name, width, value_kind, raw_bytes, shape, log2, base, mapping, fixed, blocks)
     return entry, payload
 
 
@@ -136,6 +151,9 @@ def decode_entry(entry: Entry, base: bytes | None = None, planes: int | None = N
     for b, cells in enumerate(entry.blocks):
         begin = b << entry.log2
         n = min(1 << entry.log2, entry.elements - begin)
+        if entry.fixed is not None:
+            parts.append(decode_fixed(cells, begin, n, width, entry.fixed))
+            continue
         part = None if before is None else before[begin : begin + n]
         parts.append(decode_block(cells, n, width, entry.value_kind, kept, part))
     return leading_bytes(np.concatenate(parts), planes).astype(f"<u{width}").tobytes()

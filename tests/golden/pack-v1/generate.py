@@ -47,6 +47,7 @@ class Adder:
         base: str | None = None,
         conversion: int = 0,
         kind: int = 1,
+        mantissa: int = 0,
     ) -> None:
         raw = np.frombuffer(bytes(data), np.uint8)
         shape = (raw.size // numbers[1],) if shape is None else shape
@@ -57,6 +58,8 @@ class Adder:
             options["base"] = (object_id(base), base_depth, base_raw)
             if (base_numbers, base_shape) != (numbers, shape):
                 options["base_as"] = (*base_numbers, base_shape, conversion)
+        if mantissa:
+            options |= {"layout": "progressive", "mantissa_bits": mantissa}
         _, delta = self.writer.add(object_id(name), kind, *numbers, shape, raw, **options)
         depth = self.known[base][3] + 1 if base is not None and delta else 0
         self.known[name] = (raw, numbers, shape, depth)
@@ -183,6 +186,26 @@ def mapped(add: Adder) -> None:
     add("complex delta", COMPLEX64, nudged(values[:800], 63, 10), (400,), base="complex")
 
 
+def fixed(add: Adder) -> None:
+    """Add floats in segments of few bits, many blocks of them, and deltas on them."""
+    add("fixed", FLOAT32, weights(2000, 80), (40, 50), mantissa=23)
+    add("on fixed", FLOAT32, nudged(weights(2000, 80), 81), (40, 50), base="fixed")
+    brain = bfloat16(weights(2000, 80))
+    add("fixed to bfloat16", BFLOAT16, brain, (40, 50), base="fixed", conversion=1)
+    add("fixed float16", FLOAT16, weights(2000, 82).astype(np.float16), (20, 100), mantissa=10)
+    add("fixed bfloat16", BFLOAT16, bfloat16(weights(2000, 83)), (2000,), mantissa=7)
+    rare = weights(2000, 84)
+    rare[::9] = 0
+    rare[::27] = -0.0
+    rare[::97] *= np.float32(2) ** -40
+    rare.view(np.uint32)[::101] = 0x80000001  # The least subnormal, negative.
+    add("fixed rare", FLOAT32, rare, (10, 200), mantissa=23)
+    # Groups of 101 elements, which the end of a block cuts; most elements are zero.
+    sparse = weights(66_660, 85)
+    sparse[np.arange(66_660) % 23 > 0] = 0
+    add("fixed sparse", FLOAT32, sparse, (660, 101), mantissa=23)
+
+
 def constant(writer: _core.PackWriter) -> None:
     """Add the worked example of docs/formats/pack.md."""
     writer.add(b"\xaa" * 32, 1, 1, 1, 0, (4,), b"\7\7\7\7")
@@ -194,6 +217,7 @@ GOOD: dict[str, tuple[str, Callable[[_core.PackWriter], None]]] = {
     "dense": ("dense", lambda writer: dense(Adder(writer))),
     "empty": ("default", lambda writer: None),
     "fast": ("fast", lambda writer: fast(Adder(writer))),
+    "fixed": ("default", lambda writer: fixed(Adder(writer))),
     "floats": ("default", lambda writer: floats(Adder(writer))),
     "forms": ("default", lambda writer: forms(Adder(writer))),
     "mapped": ("default", lambda writer: mapped(Adder(writer))),
@@ -240,7 +264,8 @@ def bad_packs(data: bytes) -> dict[str, tuple[str, bytes]]:
         "wrong-record": (damage, seal(patched(data, index + 8, b"\x61"))),
         "width-3": (damage, seal(patched(data, head + 6, b"\3"))),
         "value-kind-3": (damage, seal(patched(data, head + 7, b"\3"))),
-        "scheme-3": ("unsupported_version", seal(patched(data, head + 8, b"\3"))),
+        "scheme-3": (damage, seal(patched(data, head + 8, b"\3"))),
+        "scheme-4": ("unsupported_version", seal(patched(data, head + 8, b"\4"))),
         "scheme-without-base": (damage, seal(patched(data, head + 8, b"\1"))),
         "block-too-large": (damage, seal(patched(data, head + 10, b"\x15"))),
         "depth-alone": (damage, seal(patched(data, head + 12, b"\1"))),
