@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def _snapshots(repo: Repo, revs: Sequence[str]) -> dict[str, SnapshotRecord]:
     return found
 
 
-def _tensors(repo: Repo, snapshots: Iterator[SnapshotRecord]) -> dict[bytes, _core.Entry]:
+def _tensors(repo: Repo, snapshots: Iterable[SnapshotRecord]) -> dict[bytes, _core.Entry]:
     """Return the entries of the tensors of some snapshots, each once."""
     found: dict[bytes, _core.Entry] = {}
     for tree_id in dict.fromkeys(snapshot.tree for snapshot in snapshots):
