@@ -23,7 +23,6 @@ from modelhub.optional import require
 from modelhub.progressive.functions import falling
 from modelhub.progressive.intervals import (
     TINY,
-    UNIT,
     Interval,
     add,
     gamma,
@@ -70,20 +69,19 @@ class Layer:
     size: Any
     terms: int
 
+    def reach(self, most: float) -> float:
+        """Return what bounds all sums of magnitudes for operands of magnitudes up to `most`."""
+        sums = self.weight.magnitude().flatten(1).sum(1) * most + self.size
+        # The slack of rounding and of both ends is far less.
+        return 1.01 * float(sums.amax()) + 1.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """A layer made ready: weights and bias of both ends.
-
-    Attributes:
-        gain: The largest sum of magnitudes of the weights of one value.
-        offset: The largest magnitude of a bias.
-    """
+    """A layer made ready: weights and bias of both ends."""
 
     weight: Any
     bias: Any
-    gain: float
-    offset: float
 
 
 def halves(ends: Any) -> Interval:
@@ -114,10 +112,16 @@ def widening(channels: int, dimensions: int, factor: float, like: Any) -> Any:
 
 def for_ends(layer: Layer) -> Affine:
     """Return weights (2 O, 2 C, ...) that take the ends of a layer's operand to those of values."""
-    w, error = layer.weight, _error(layer.weight.magnitude(), layer.terms)
-    lower = torch.cat([w.lo.clamp(min=0.0), w.lo.clamp(max=0.0) - error], 1)
-    upper = torch.cat([w.hi.clamp(max=0.0), w.hi.clamp(min=0.0) + error], 1)
-    return _affine(lower, upper, layer)
+    w = layer.weight
+    values, channels, *rest = w.shape
+    error = _error(w.magnitude(), layer.terms)
+    # Filled in place: of large layers this is most of the time that preparing takes.
+    weight = w.lo.new_empty(2 * values, 2 * channels, *rest)
+    torch.clamp(w.lo, min=0.0, out=weight[:values, :channels])
+    torch.clamp(w.lo, max=0.0, out=weight[:values, channels:]).sub_(error)
+    torch.clamp(w.hi, max=0.0, out=weight[values:, :channels])
+    torch.clamp(w.hi, min=0.0, out=weight[values:, channels:]).add_(error)
+    return Affine(weight, _biases(layer))
 
 
 def for_points(layer: Layer, positive: bool) -> Affine:
@@ -128,9 +132,9 @@ def for_points(layer: Layer, positive: bool) -> Affine:
     """
     w, error = layer.weight, _error(layer.weight.magnitude(), layer.terms)
     low, high = w.lo - error, w.hi + error
-    if positive:
-        return _affine(low, high, layer)
-    return _affine(torch.cat([low, high], 1), torch.cat([high, low], 1), layer)
+    if not positive:
+        low, high = torch.cat([low, high], 1), torch.cat([high, low], 1)
+    return Affine(torch.cat([low, high]), _biases(layer))
 
 
 def fold(
@@ -172,22 +176,19 @@ def differences(layer: Layer, label: int) -> tuple[Any, Any]:
     shift = torch.zeros_like(layer.size)
     if layer.bias is not None:
         shift = layer.bias.lo[label] - layer.bias.hi
-    shift = shift - _error(layer.size[label] + layer.size, layer.terms) - TINY
+    shift = shift - _error(layer.size[label] + layer.size, layer.terms)
     rows[label] = 0.0
     shift[label] = math.inf
     return rows, shift
 
 
 def _error(size: Any, terms: int) -> Any:
-    # What underflows in this product is far below TINY; a weight that is surely 0 has no error.
-    return size * relative(terms) + (size > 0.0) * TINY
+    # What underflows in this product is far below TINY.
+    return (size * relative(terms)).add_(TINY)
 
 
-def _affine(lower: Any, upper: Any, layer: Layer) -> Affine:
-    weight = torch.cat([lower, upper], 0)
-    error = _error(layer.size, layer.terms) + TINY
-    bias = torch.cat([-error, error])
-    if layer.bias is not None:
-        bias = torch.cat([layer.bias.lo - error, layer.bias.hi + error])
-    gain = float(weight.abs().flatten(1).sum(1).amax()) * (1.0 + 1e6 * UNIT)
-    return Affine(weight, bias, gain, float(bias.abs().amax()))
+def _biases(layer: Layer) -> Any:
+    error = _error(layer.size, layer.terms)
+    if layer.bias is None:
+        return torch.cat([-error, error])
+    return torch.cat([layer.bias.lo - error, layer.bias.hi + error])

@@ -44,11 +44,16 @@ class Pairs:
             found = linear(ends, *self._all).view(count, self._labels, self._labels)
             index = place[:, None, None].expand(count, 1, self._labels)
             return found.gather(1, index)[:, 0]
-        found = ends.new_empty(count, self._labels)
-        for label in place.unique().tolist():
-            rows = (place == label).nonzero()[:, 0]
-            found[rows] = linear(ends[rows], *self._of(label))
-        return found
+        # Inputs of one label behind each other, so that each label takes one product.
+        order = place.argsort()
+        counts = place.bincount(minlength=self._labels).tolist()
+        groups = [
+            linear(rows, *self._of(label))
+            for label, rows in enumerate(ends[order].split(counts))
+            if len(rows)
+        ]
+        found = torch.cat(groups)
+        return torch.empty_like(found).index_copy_(0, order, found)
 
     def _of(self, label: int) -> tuple[Any, Any]:
         if self._all is not None:

@@ -48,7 +48,17 @@ from modelhub.progressive.runs import (
     summed,
 )
 
-__all__ = ["ENDS", "EXACT", "INPUT_MAX", "OTHER", "Plan", "Step", "TooLargeError", "make_plan"]
+__all__ = [
+    "ENDS",
+    "EXACT",
+    "INPUT_MAX",
+    "OTHER",
+    "Part",
+    "Plan",
+    "Step",
+    "TooLargeError",
+    "make_plan",
+]
 
 torch: Any = require("torch", "torch")
 
@@ -57,6 +67,10 @@ INPUT_MAX = 1e12
 _REACH_MAX = 1e280
 # Numbers in the weights of both ends, of all layers together: 1 GiB. Layers beyond keep the rule.
 _COEFFICIENTS_MAX = 1 << 27
+# Bytes of the operands of a convolution, put in rows, that a CPU should have at a time.
+_STEP_BYTES = 2 << 20
+# Inputs of a batch that linear layers take at a time; their weights are read for each.
+_ROWS = 512
 
 _PRODUCTS = ("linear", "conv1d", "conv2d", "conv3d")
 
@@ -74,25 +88,35 @@ class Step(NamedTuple):
     drop: tuple[int, ...]
 
 
+class Part(NamedTuple):
+    """Steps that take so many inputs of a batch at a time, and what the next part reads of them.
+
+    Larger batches are cut on a CPU, since what does not fit in the cache of a core takes several
+    times as long.
+    """
+
+    steps: tuple[Step, ...]
+    each: int
+    keep: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class Plan:
-    """The steps of a network.
+    """The steps of a network, in one part or two: convolutions, and the layers after them.
 
     Attributes:
         places: Where the value of each input and node is.
         forms: The form of each value, by name.
         positive: Names of values that are never negative.
         whole: Whether no node keeps its rule, so that each input of a batch goes by itself.
-        bytes_each: What the largest step takes for one input of a batch, where that is known.
         layers: What each step that is a product is made of, by the name of its value.
     """
 
-    steps: list[Step] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     forms: dict[str, str] = field(default_factory=dict)
     positive: set[str] = field(default_factory=set)
     whole: bool = True
-    bytes_each: int = 0
     layers: dict[str, Layer] = field(default_factory=dict)
 
 
@@ -121,7 +145,7 @@ def make_plan(
             maker.plan.positive.add(name)
     for node in nodes:
         maker.one(node)
-    return _finished(maker.plan, asked)
+    return _finished(maker, asked)
 
 
 def _same(ends: Any) -> Any:
@@ -139,6 +163,9 @@ class _Maker:
         asked: frozenset[str],
     ) -> None:
         self.plan = Plan()
+        self.steps: list[Step] = []
+        # Bytes that a convolution takes for one input of a batch; 0 for linear layers.
+        self.costs: dict[int, int] = {}
         self.tensors = tensors
         self.asked = asked
         self.reach: dict[str, float] = {}
@@ -147,6 +174,7 @@ class _Maker:
         self.postponed: dict[str, Node] = {}
         self.coefficients = 0
         self.whole_numbers = {node.name for node in nodes if find(node.op).result == "int"}
+        self.inputs = network.inputs
         self.shapes = {name: value.shape for name, value in network.inputs.items()}
         self.shapes |= {node.name: node.values[0].shape for node in nodes}
         self.readers: dict[str, list[Node]] = {}
@@ -168,7 +196,7 @@ class _Maker:
         """Append the step that gives the value of a node."""
         self.note(node.name, form, reach)
         places = self.plan.places
-        self.plan.steps.append(Step(run, tuple(places[n] for n in sources), places[node.name], ()))
+        self.steps.append(Step(run, tuple(places[n] for n in sources), places[node.name], ()))
 
     def one(self, node: Node) -> None:
         """Plan one node."""
@@ -263,11 +291,11 @@ class _Maker:
         # Other forms have no bound from the weights; `packed` holds them to this one.
         reach = INPUT_MAX if form == OTHER else self.reach[source]
         layer = layer_of(product, self.tensors)
-        self.check(layer, reach)
+        # What programs meet before the norm counts, too.
+        before = layer.reach(reach)
         if norm is not None:
             layer = folded(layer, norm, self.tensors)
         made = for_points(layer, positive) if form == EXACT else for_ends(layer)
-        self.check(layer, reach)
         self.coefficients += made.weight.numel()
         places = self.shapes[product.name][2:]
         run = produced(product, made, places)
@@ -275,19 +303,16 @@ class _Maker:
             run = signed(run)
         elif form == OTHER:
             run = packed(run, INPUT_MAX, TooLargeError)
-        self.emit(node, run, [source], ENDS, reach * made.gain + made.offset)
+        after = before if norm is None else layer.reach(reach)
+        if not before < _REACH_MAX:
+            raise TooLargeError(product.name)
+        self.emit(node, run, [source], ENDS, after)
         self.plan.layers[node.name] = layer
         self.fresh.add(node.name)
-        kernel = made.weight.shape[1:]
-        if all(isinstance(size, int) for size in places) and places:
-            each = 8 * math.prod(kernel) * math.prod(int(size) for size in places)
-            self.plan.bytes_each = max(self.plan.bytes_each, each)
-
-    def check(self, layer: Layer, reach: float) -> None:
-        """Refuse a layer of which some sum of magnitudes may overflow, also before a norm."""
-        sums = layer.weight.magnitude().flatten(1).sum(1) * reach + layer.size
-        if not float(sums.amax()) < _REACH_MAX:
-            raise TooLargeError
+        sizes = [size for size in places if isinstance(size, int)]
+        each = 8 * math.prod(made.weight.shape[1:]) * math.prod(sizes) if places else 0
+        if len(sizes) == len(places):
+            self.costs[self.plan.places[node.name]] = each
 
     def averages(self, node: Node, source: str) -> Callable[..., Any] | None:
         """Return the step of an average over places, of values that are not negative."""
@@ -322,16 +347,29 @@ class _Maker:
         return len(after) == 2 and before[0] == after[0] and isinstance(after[1], int)
 
 
-def _finished(plan: Plan, asked: Sequence[str]) -> Plan:
+def _finished(maker: _Maker, asked: Sequence[str]) -> Plan:
     """Leave out steps of no use, such as of sizes, and note what nothing reads after each step."""
+    plan = maker.plan
     kept = {plan.places[name] for name in asked}
     used, steps = set(kept), []
-    for one in reversed(plan.steps):
+    for one in reversed(maker.steps):
         if one.target in used:
             gone = {place for place in one.sources if place not in used}
             steps.append(one._replace(drop=tuple(gone)))
             used.update(one.sources)
-    plan.steps = steps[::-1]
+    steps.reverse()
     others = {plan.places[name] for name, form in plan.forms.items() if form == OTHER}
     plan.whole = not others & used
+    costs = [maker.costs.get(one.target) for one in steps]
+    last = max((i for i, each in enumerate(costs) if each), default=-1)
+    linear = (i for i, each in enumerate(costs) if i > last and each is not None)
+    cut = next(linear, len(steps)) if last >= 0 else 0
+    after = kept | {place for one in steps[cut:] for place in one.sources}
+    if cut:
+        most = max(each for each in costs[:cut] if each)
+        given = range(len(maker.inputs))
+        keep = {*given, *(one.target for one in steps[:cut])} & after
+        plan.parts.append(Part(tuple(steps[:cut]), max(1, _STEP_BYTES // most), tuple(keep)))
+    if cut < len(steps):
+        plan.parts.append(Part(tuple(steps[cut:]), _ROWS, tuple(kept)))
     return plan

@@ -17,17 +17,13 @@ from modelhub.progressive.ends import halves
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.margins import Head, Logits, checked, head
 from modelhub.progressive.pairs import Pairs
-from modelhub.progressive.plan import ENDS, INPUT_MAX, Plan, TooLargeError, make_plan
+from modelhub.progressive.plan import ENDS, INPUT_MAX, Part, Plan, TooLargeError, make_plan
 from modelhub.progressive.propagate import lifted_tensors, propagate
 from modelhub.progressive.walk import as_tensor, needed
 
 __all__ = ["Prepared", "prepare"]
 
 torch: Any = require("torch", "torch")
-
-# What a step on a CPU should take at most: larger batches are cut, since what does not fit in the
-# cache of a core takes several times as long.
-_STEP_BYTES = 2 << 20
 
 
 def prepare(network: Network, weights: Mapping[str, Any]) -> Prepared:
@@ -106,25 +102,24 @@ class Prepared:
                 positive &= least >= 0.0
         return self.plan(positive)
 
-    def _run(self, plan: Plan, values: list[Any]) -> list[Any]:
-        counts = {len(x) for x in values if x.dim()}
-        each = _STEP_BYTES // plan.bytes_each if plan.bytes_each else 0
-        if len(counts) == 1 and plan.whole and each and values[0].device.type == "cpu":
-            count, each = counts.pop(), max(each, 1)
-            if count > each:
-                parts = [
-                    self._pass(plan, [x[start : start + each] for x in values])
-                    for start in range(0, count, each)
-                ]
-                return [torch.cat(list(part)) for part in zip(*parts, strict=True)]
-        return self._pass(plan, values)
-
-    def _pass(self, plan: Plan, given: list[Any]) -> list[Any]:
+    def _run(self, plan: Plan, given: list[Any]) -> list[Any]:
         values = given + [None] * (len(plan.places) - len(given))
-        for run, sources, target, drop in plan.steps:
-            values[target] = run(*[values[place] for place in sources])
-            for place in drop:
-                values[place] = None
+        counts = {len(x) for x in given if x.dim()}
+        cut = plan.whole and len(counts) == 1 and given[0].device.type == "cpu"
+        for part in plan.parts:
+            count = counts.pop() if cut else 0
+            if count <= part.each:
+                values = _pass(part, values)
+            else:
+                pieces = []
+                for start in range(0, count, part.each):
+                    rows = slice(start, start + part.each)
+                    held = [x if x is None else x[rows] for x in values]
+                    found = _pass(part, held)
+                    pieces.append([found[place] for place in part.keep])
+                for place, parts in zip(part.keep, zip(*pieces, strict=True), strict=True):
+                    values[place] = torch.cat(parts)
+            counts.add(count)
         return [values[plan.places[ref.node]] for ref in self._refs]
 
     def _logits(self, plan: Plan, found: list[Any]) -> Logits:
@@ -161,3 +156,13 @@ class Prepared:
         tensors = self._tensors
         added = tensors[bias.name] if isinstance(bias, Weight) else None
         return Logits(values, operands, tensors[weight.name], added)
+
+
+def _pass(part: Part, given: list[Any]) -> list[Any]:
+    """Run steps once; `given` has what is known by place."""
+    values = list(given)
+    for run, sources, target, drop in part.steps:
+        values[target] = run(*[values[place] for place in sources])
+        for place in drop:
+            values[place] = None
+    return values

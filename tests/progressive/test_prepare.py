@@ -175,9 +175,11 @@ def test_every_node_of_a_network_for_images_has_a_step_on_ends() -> None:
     assert plan is not None
     assert plan.whole
     assert OTHER not in plan.forms.values()
-    assert sum(form == ENDS for form in plan.forms.values()) == len(plan.steps)
+    assert sum(form == ENDS for form in plan.forms.values()) == sum(
+        len(p.steps) for p in plan.parts
+    )
     # The norm is part of the layer before it.
-    assert len(plan.steps) == len(network.nodes) - 1
+    assert sum(len(part.steps) for part in plan.parts) == len(network.nodes) - 1
 
 
 def test_a_batch_in_parts_gives_what_it_gives_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,8 @@ def test_a_batch_in_parts_gives_what_it_gives_at_once(monkeypatch: pytest.Monkey
         boxes = boxed(held, uniform(net, 2))
         given = {next(iter(net.inputs)): next(iter(images.values()))}
         whole = prepare(net, boxes).logits(given)
-        monkeypatch.setattr("modelhub.progressive.prepare._STEP_BYTES", 1)
+        monkeypatch.setattr("modelhub.progressive.plan._STEP_BYTES", 1)
+        monkeypatch.setattr("modelhub.progressive.plan._ROWS", 4)
         parts = prepare(net, boxes).logits(given)
         monkeypatch.undo()
         torch.testing.assert_close(whole.values.lo, parts.values.lo, rtol=1e-12, atol=1e-12)
