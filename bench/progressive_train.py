@@ -22,11 +22,11 @@ from torch.nn import functional
 from bench.codec_data import cache_folder
 from bench.progressive_nets import NETS, build, split
 
-__all__ = ["SEEDS", "accuracy", "folder", "main", "train", "weights"]
+__all__ = ["LARGE", "SEEDS", "accuracy", "folder", "main", "train", "weights"]
 
 SEEDS = (0, 1, 2)
 # The large network is trained once: what is measured of it are bytes and seconds.
-_ONCE = "vgg"
+LARGE = "vgg"
 _BATCH = 64
 _DECAY = 0.05
 _WARM_UP = 0.15
@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.nets.split(","):
-            if name == _ONCE and seed:
+            if name == LARGE and seed:
                 continue
             begun = time.monotonic()
             found = weights(name, seed, arguments.folder)

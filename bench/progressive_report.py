@@ -1,0 +1,248 @@
+"""Write what progressive evaluation was found to do: tables, bars and curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.archival_part import Part, table
+from bench.bench_main_job import Bar
+from bench.plots import Chart, Curve
+from bench.progressive_cold import Cold
+from bench.progressive_found import Found, Method
+from bench.progressive_measure import BITS, CERTIFIED, ESTIMATE_SHARE, UNIFORM
+
+__all__ = ["BYTES_MAX", "line", "parts"]
+
+# At most so much may be read until 97 of 100 inputs are decided.
+SHARE = 0.97
+BYTES_MAX = {
+    "mlp8": 0.46,
+    "lenet": 0.46,
+    "plain8": 0.44,
+    "res8": 0.54,
+    "plain14": 0.58,
+    "res14": 0.58,
+    "plain20": 0.62,
+    "res20": 0.62,
+}
+_COST_MAX, _CALIBRATION_MAX, _AGREED_MIN, _GAIN_MIN = 5.0, 60.0, 0.99, 1.4
+_MB, _MS = 1e6, 1e3
+
+
+def line(one: Found) -> str:
+    """Return the main figures of a network in one line."""
+    own = one.methods[CERTIFIED]
+    return (
+        f"{one.name}-{one.seed}: {own.at(SHARE):.3f} of the bytes for {SHARE:.0%} of the inputs, "
+        f"{own.certified:.4f} certified, {own.ties:.4f} ties, {own.wrong64 + own.wrong32} wrong"
+    )
+
+
+def parts(found: Sequence[Found], cold: Sequence[Cold]) -> list[Part]:
+    """Return all that is to be told, in order."""
+    made = [_certified(found), _control(found), _estimates(found), _costs(found), _sizes(found)]
+    return [*made, *([_cold(cold)] if cold else [])]
+
+
+def _certified(found: Sequence[Found]) -> Part:
+    part = Part("Certified answers")
+    part.lines += [
+        "Progressive layout, schedule calibrated on inputs that were neither trained on nor held "
+        "out. *Read*: compressed bytes read from packs when an input was decided, as a share of "
+        "those of an exact read of the same layout; for half of the inputs, for 97 of 100 (the "
+        "other three may be undecided until all is read), and on average. *Certified*: labels "
+        "proved with a margin above the guard before all was read; *ties*: proved, with a margin "
+        "below it. *Wrong*: proved labels that are not those of float64, and certified ones that "
+        "are not those of the module in float32.",
+        "",
+    ]
+    head = (
+        *("network, seed", "held out", "accuracy", "read for 50 %", "for 97 %", "on average"),
+        *("certified", "ties", "wrong, float64", "float32", "flips tried", "found"),
+    )
+    rows = []
+    for one in found:
+        own = one.methods[CERTIFIED]
+        mean = sum(own.decided) / len(own.decided)
+        rows.append([
+            f"{one.name}-{one.seed}", str(own.inputs), f"{one.accuracy:.3f}",
+            *(f"{share:.3f}" for share in (own.at(0.5), own.at(SHARE), mean)),
+            f"{own.certified:.4f}", f"{own.ties:.4f}", str(own.wrong64), str(own.wrong32),
+            *map(str, one.flips),
+        ])  # fmt: skip
+    part.lines += table(head, rows)
+    wrong = sum(m.wrong64 + m.wrong32 for one in found for m in one.methods.values())
+    part.bars.append(Bar("wrong proofs, all ways of reading", wrong, 0, "", False, digits=0))
+    broken = sum(one.flips[1] for one in found)
+    part.bars.append(Bar("certificates broken by search", broken, 0, "", False, digits=0))
+    for name in dict.fromkeys(one.name for one in found if one.name in BYTES_MAX):
+        worst = max(one.methods[CERTIFIED].at(SHARE) for one in found if one.name == name)
+        what = f"{name}, bytes read for {SHARE:.0%} of the inputs, worst seed"
+        part.bars.append(Bar(what, worst, BYTES_MAX[name], "", False, digits=3))
+    drawn: dict[str, Found] = {}
+    for one in found:
+        drawn.setdefault(one.name, one)
+    part.charts += [_chart(one) for one in drawn.values()]
+    return part
+
+
+def _control(found: Sequence[Found]) -> Part:
+    part = Part("The same prefix of every tensor")
+    part.lines += [
+        "What the paper reads: leading bytes, as many of each tensor, of the ordinary layout; and "
+        "leading bits of the progressive one. The bounds are the same as above. In brackets: the "
+        "share of the bytes. A label *agrees* if the middle of the boxes gives that of the exact "
+        "weights, which proves nothing.",
+        "",
+    ]
+    head = ["network, seed", "inputs", "read for 97 %, bytes", "bits"]
+    head += [f"proved by {k} bytes" for k in (1, 2, 3)]
+    head += [f"agree at {k} bytes" for k in (1, 2, 3)]
+    rows = []
+    for one in found:
+        own, bits = one.methods[UNIFORM], one.methods[BITS]
+        steps = (own.steps + [(1.0, 1.0)] * 3)[:3]
+        row = [f"{one.name}-{one.seed}", str(own.inputs)]
+        row += [f"{method.at(SHARE):.3f}" for method in (own, bits)]
+        row += [f"{own.proved_at(share + 1e-4):.3f} ({share:.2f})" for share, _ in steps]
+        row += [f"{agreed:.4f}" for _, agreed in steps]
+        rows.append(row)
+    part.lines += table(head, rows)
+    return part
+
+
+def _estimates(found: Sequence[Found]) -> Part:
+    part = Part("Estimates")
+    part.lines += [
+        "`eval --estimate`: nothing is proved. Beside it the most leading bits of every tensor "
+        f"that {ESTIMATE_SHARE:.0%} of the bytes are enough for.",
+        "",
+    ]
+    rows = []
+    for one in found:
+        share, agreed, bound = one.estimate
+        within = [step for step in one.methods[BITS].steps if step[0] <= ESTIMATE_SHARE]
+        plain = within[-1] if within else (math.nan, math.nan)
+        rows.append([
+            f"{one.name}-{one.seed}", f"{share:.3f}", f"{agreed:.4f}",
+            f"{bound:.4f}" if bound else "", f"{plain[0]:.3f}", f"{plain[1]:.4f}",
+        ])  # fmt: skip
+    head = ("network, seed", "read", "labels agree", "at most wrong, audited", "same bits, read")
+    part.lines += table([*head, "labels agree"], rows)
+    for name in dict.fromkeys(one.name for one in found):
+        mine = [one.estimate for one in found if one.name == name]
+        what = f"{name}, estimate, "
+        part.bars.append(
+            Bar(what + "bytes read", max(m[0] for m in mine), ESTIMATE_SHARE, "", False, digits=3)
+        )
+        agreed = min(m[1] for m in mine)
+        part.bars.append(Bar(what + "labels agree", agreed, _AGREED_MIN, "", True, digits=4))
+    return part
+
+
+def _costs(found: Sequence[Found]) -> Part:
+    part = Part("Cost")
+    part.lines += [
+        "Processor time of a batch of 100 inputs on one thread, the best of a few, weights at "
+        "hand; and what `archive --calibrate` takes, start-up included.",
+        "",
+    ]
+    head = (
+        *("network, seed", "float32, ms", "float64, ms", "bounds, ms"),
+        *("bounds over float64", "over float32", "calibration, s"),
+    )
+    rows = []
+    for one in found:
+        pace = one.pace
+        times = (pace.forward32, pace.forward64, pace.bounds)
+        rows.append([
+            f"{one.name}-{one.seed}", *(f"{seconds * _MS:.1f}" for seconds in times),
+            f"{pace.bounds / pace.forward64:.1f}", f"{pace.bounds / pace.forward32:.1f}",
+            f"{one.calibration:.0f}",
+        ])  # fmt: skip
+    part.lines += table(head, rows)
+    for name in dict.fromkeys(one.name for one in found):
+        mine = [one for one in found if one.name == name]
+        ratio = min(one.pace.bounds / one.pace.forward64 for one in mine)
+        part.bars.append(Bar(f"{name}, bounds over float64", ratio, _COST_MAX, "times", False))
+        seconds = min(one.calibration for one in mine)
+        part.bars.append(Bar(f"{name}, calibration", seconds, _CALIBRATION_MAX, "s", False))
+    return part
+
+
+def _sizes(found: Sequence[Found]) -> Part:
+    part = Part("Sizes")
+    part.lines += ["Compressed bytes of an exact read of the weights.", ""]
+    rows = [
+        [
+            f"{one.name}-{one.seed}", str(one.values), str(one.ordinary), str(one.progressive),
+            f"{(one.progressive / one.ordinary - 1) * 100:+.1f} %",
+            f"{one.progressive / one.values:.2f}",
+        ]
+        for one in found
+    ]  # fmt: skip
+    head = ("network, seed", "values", "ordinary", "progressive", "more", "bytes a value")
+    part.lines += table(head, rows)
+    return part
+
+
+def _cold(cold: Sequence[Cold]) -> Part:
+    part = Part("A single input behind a slow link")
+    part.lines += [
+        "The large network (VGG-like, 27 MB of float32), all payload behind 10 MB/s; one input, "
+        "cold, torch loaded before. Medians.",
+        "",
+    ]
+    head = ("latency, ms", "way", "seconds", "MB through the link", "requests", "times as fast")
+    rows = []
+    for one in cold:
+        ways = [(f"exact, {layout}", answer) for layout, answer in one.exact.items()]
+        ways.append((f"progressive, {one.proved:.0%} proved", one.progressive))
+        fastest = min(answer.seconds for answer in one.exact.values())
+        rows += [
+            [
+                f"{one.latency * _MS:.0f}", way, f"{answer.seconds:.2f}",
+                f"{answer.nbytes / _MB:.1f}", f"{answer.requests:.0f}",
+                f"{fastest / answer.seconds:.2f}",
+            ]
+            for way, answer in ways
+        ]  # fmt: skip
+    part.lines += table(head, rows)
+    gain = cold[0].gain
+    part.bars.append(Bar("large network, over fetching all", gain, _GAIN_MIN, "times", True))
+    return part
+
+
+def _chart(one: Found) -> Chart:
+    chart = Chart(
+        f"progressive-{one.name}",
+        f"{one.name}: answers by what was read",
+        "share of the layout's compressed bytes read",
+        "share of the inputs",
+    )
+    labels = ((CERTIFIED, "calibrated bits"), (BITS, "same bits"), (UNIFORM, "same bytes"))
+    for key, label in labels:
+        chart.curves.append(Curve(f"{label}, proved", *_steps(one.methods[key])))
+    for key, label in labels:
+        steps = one.methods[key].steps
+        if steps:
+            x, y = zip(*steps, strict=True)
+            chart.curves.append(Curve(f"{label}, label agrees, no proof", x, y, dashed=True))
+    return chart
+
+
+def _steps(method: Method) -> tuple[list[float], list[float]]:
+    """Return the corners of the share decided against bytes; exact answers are no proofs."""
+    x, y = [0.0], [0.0]
+    last = len(method.decided) - 1
+    for rank, share in enumerate(method.decided):
+        if share >= 1.0:
+            break
+        if share != x[-1]:
+            x += [share, share]
+            y += [y[-1], y[-1]]
+        y[-1] = rank / last
+    x.append(1.0)
+    y.append(y[-1])
+    return x, y
