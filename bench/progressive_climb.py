@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from modelhub.dlv.prefixes import Prefixes
 
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
 from modelhub.progressive.intervals import Interval, point
 from modelhub.progressive.margins import head, labels, logits

@@ -99,7 +99,7 @@ def _send_away(root: Path, folder: Path, url: str) -> None:
         repo.set_tier(folder, 1)
     tier = tiers.open_tier(str(folder))
     with Repo.open(root) as repo:
-        for path in sorted(repo.layout.packs.rglob("*.pack")):
+        for path in sorted(repo.layout.packs_dir.rglob("*.pack")):
             # No plane stays near, which the program would not do: it is the link that is measured.
             split_pack(repo.layout, tier, bytes.fromhex(path.stem), 0)
     with Repository.open(root) as repo:
@@ -118,6 +118,5 @@ def _answers(
             (told,) = repo.evaluate(rev, data=path, mode=mode, keep=False)
         rows.append((time.perf_counter() - begun, link.sent - sent, link.requests - requests))
         statuses.append(str(told.predictions.status[0]))
-    return Answer(
-        *(float(statistics.median(column)) for column in zip(*rows, strict=True))
-    ), statuses
+    medians = (float(statistics.median(column)) for column in zip(*rows, strict=True))
+    return Answer(*medians), statuses

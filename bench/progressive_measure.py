@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from modelhub.dlv.prefixes import Prefixes
 from torch import nn
 
 from bench.process import modelhub
 from bench.progressive_climb import Climbed, boxes_of, climb, float64_values, uniform
 from bench.progressive_found import Found, Method, Pace
 from bench.progressive_repository import Place, make, module_of
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
 from modelhub.progressive.margins import labels, logits
 from modelhub.progressive.propagate import evaluate
@@ -45,7 +45,7 @@ def measure(
         folder: Where to work; what is there is removed first.
         trained: The folder of trained weights.
         held_out: How many of the inputs held out are used; 0 means all.
-        few: How many of them the uniform prefixes are proved on, which takes long and proves little.
+        few: How many of them the uniform prefixes are proved on, which proves little for its time.
 
     Raises:
         MissingDataError: what the network learns from is not installed.

@@ -1,4 +1,4 @@
-"""Commit trained networks to repositories, one in each layout, with the data to evaluate them on."""
+"""Commit trained networks to repositories, one in each layout, with data to evaluate them on."""
 
 from __future__ import annotations
 
