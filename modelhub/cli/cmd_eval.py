@@ -11,13 +11,16 @@ from modelhub.cli.context import Context
 from modelhub.cli.output import Output
 from modelhub.cli.view_eval import eval_blocks, eval_document, number_text, values_of
 from modelhub.data import FITS
-from modelhub.dlv.evaluate import (
+from modelhub.dlv.evaluate import evaluate, write_predictions
+from modelhub.dlv.evaluate_options import (
     BATCH_SIZE,
+    CERTIFY,
+    ESTIMATE,
+    EXACT,
+    PROGRESSIVE,
     TOP_K,
     EvalOptions,
     Evaluation,
-    evaluate,
-    write_predictions,
 )
 from modelhub.dlv.evaluate_run import DEVICES
 from modelhub.dlv.evaluate_scores import FORMS
@@ -68,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     running.add_argument(
         "--outputs", choices=FORMS, help="what the network gives, if its last node does not tell"
     )
+    _configure_prefixes(parser)
     values = parser.add_argument_group("what is done to the values of x")
     values.add_argument(
         "--divide-by",
@@ -80,6 +84,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
     values.add_argument("--resize", choices=FITS, help="how images get the network's size")
     values.add_argument(
         "--image-size", metavar="HxW", help="size of images where the network leaves it free"
+    )
+
+
+def _configure_prefixes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how much of the weights is read (all, unless told)")
+    mode = group.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--progressive",
+        action="store_true",
+        help="read leading bytes, prove the answers that they suffice for, read more for the rest",
+    )
+    mode.add_argument(
+        "--estimate",
+        action="store_true",
+        help="answer by leading bytes alone; nothing is proved",
+    )
+    group.add_argument(
+        "--guard",
+        metavar="G",
+        type=float,
+        help="proved answers with a margin up to it are ties: float64 and the network's own dtype "
+        "may differ (default: 1e-4 for float32)",
+    )
+    group.add_argument(
+        "--certify",
+        choices=CERTIFY,
+        default=CERTIFY[0],
+        help="what must be proved of an example, its label or its top-k set too",
+    )
+    group.add_argument(
+        "--always",
+        action="store_true",
+        help="do not read all weights where that is faster over a link to a tier",
     )
 
 
@@ -100,6 +137,10 @@ def run(context: Context, values: argparse.Namespace) -> int:
         resize=values.resize,
         outputs=values.outputs,
         keep=not values.no_keep,
+        mode=_mode(values),
+        guard=values.guard,
+        certify=values.certify,
+        always=values.always,
     )
     with (
         Repo.open(context.start) as repo,
@@ -116,11 +157,19 @@ def run(context: Context, values: argparse.Namespace) -> int:
         output.block(block)
     if values.predictions is not None:
         output.say(f"wrote {values.predictions}")
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        output.say(f"note: {note}")
     for why in dict.fromkeys(one.why_not for one in found if one.why_not):
         output.wait(f"nothing was kept: {why}")
     for text in failed:
         output.line(f"not met: {text}", "red")
     return 1 if failed else 0
+
+
+def _mode(values: argparse.Namespace) -> str:
+    if values.estimate:
+        return ESTIMATE
+    return PROGRESSIVE if values.progressive else EXACT
 
 
 def _failed(found: Sequence[Evaluation], requirements: Sequence[Requirement]) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modelhub.dlv.evaluate import Evaluation
+import numpy as np
+
+from modelhub.dlv.evaluate_options import EXACT, STATUSES, Evaluation
 from modelhub.dlv.evaluations import Evaluated
 from modelhub.report import human
 from modelhub.report.page import Block, Column, Facts, Grid
@@ -58,6 +60,9 @@ def _document(one: Evaluation) -> dict[str, Any]:
         "outputs": one.outputs,
         "bytes_read": one.bytes_read,
         "bytes_full": one.bytes_full,
+        "mode": one.mode,
+        **one.facts,
+        "notes": one.notes,
         "data": {"name": one.data.name, "bytes": one.data.nbytes, "sha256": one.data.sha256},
         "device": one.device,
         "torch": one.torch,
@@ -89,7 +94,10 @@ def eval_blocks(found: Sequence[Evaluation], *, full: bool) -> list[Block]:
         return [_table(found)]
     one = found[0]
     shown = full or one.scores.class_count <= _CLASSES_SHOWN
-    blocks: list[Block] = [_facts(one), _classes(one, full)]
+    blocks: list[Block] = [_facts(one)]
+    if one.mode != EXACT:
+        blocks.append(_statuses(one))
+    blocks.append(_classes(one, full))
     if shown:
         blocks.append(_confusion(one))
     return blocks
@@ -103,15 +111,67 @@ def _facts(one: Evaluation) -> Facts:
             ("version", one.rev),
             ("data", f"{one.data.name}, {human.plural(scores.n, 'example')}"),
             ("top-1", number_text(scores.top1) if one.labelled else ""),
-            (f"top-{scores.k}", number_text(scores.topk) if one.labelled and scores.k > 1 else ""),
-            ("loss", number_text(scores.loss) if one.labelled else ""),
+            (f"top-{scores.k}", _topk(one) if one.labelled and scores.k > 1 else ""),
+            ("loss", _loss(one) if one.labelled else ""),
             ("labels", "" if one.labelled else "none, so there is nothing to compare with"),
             ("no number", f"{wrong}, counted as wrong" if wrong else ""),
             ("outputs", f"{one.outputs} of {scores.class_count} classes"),
-            ("read", f"{human.size(one.bytes_read)} of weights, all of them"),
+            ("read", _read(one)),
             ("ran", f"{human.duration(one.seconds)} on {one.device}, torch {one.torch}"),
         )
     )
+
+
+def _read(one: Evaluation) -> str:
+    if one.bytes_read == one.bytes_full:
+        return f"{human.size(one.bytes_read)} of weights, all of them"
+    share = human.share(one.bytes_read / one.bytes_full)
+    return f"{human.size(one.bytes_read)} of {human.size(one.bytes_full)} of weights, {share}"
+
+
+def _loss(one: Evaluation) -> str:
+    if one.scores.loss is None:
+        return "not known: of proved answers the outputs are not"
+    return number_text(one.scores.loss)
+
+
+def _topk(one: Evaluation) -> str:
+    if one.scores.topk is None:
+        unknown = human.plural(one.facts["topk_unknown"], "example")
+        return f"not known of {unknown} (--certify set proves sets too)"
+    return number_text(one.scores.topk)
+
+
+def _statuses(one: Evaluation) -> Grid:
+    """Return how many answers have which status, and for how many bytes."""
+    status, margin, nbytes = one.predictions.status, one.predictions.margin, one.predictions.nbytes
+    assert status is not None
+    assert nbytes is not None
+    columns = (
+        Column("answers", strong=True),
+        Column("examples", right=True),
+        Column("share", right=True),
+        Column("bytes, median", right=True),
+        Column("bytes, most", right=True),
+        Column("margin, least", right=True, priority=1),
+        Column("margin, median", right=True, priority=2),
+    )
+    rows = []
+    for word in STATUSES:
+        of = status == word
+        if of.any():
+            rows.append(
+                (
+                    word,
+                    str(int(of.sum())),
+                    human.share(float(of.mean())),
+                    human.share(float(np.median(nbytes[of])) / one.bytes_full),
+                    human.share(int(nbytes[of].max()) / one.bytes_full),
+                    number_text(float(margin[of].min())),
+                    number_text(float(np.median(margin[of]))),
+                )
+            )
+    return Grid(columns, rows, "what is known of the answers")
 
 
 def _table(found: Sequence[Evaluation]) -> Grid:
@@ -122,6 +182,7 @@ def _table(found: Sequence[Evaluation]) -> Grid:
         Column("top-1", right=True),
         Column(f"top-{ks[0]}" if len(ks) == 1 else "top-k", right=True, priority=1),
         Column("loss", right=True),
+        *_share_columns(found),
         Column("read", right=True, priority=2),
         Column("time", right=True, priority=3),
     )
@@ -132,12 +193,26 @@ def _table(found: Sequence[Evaluation]) -> Grid:
             number_text(one.scores.top1),
             number_text(one.scores.topk),
             number_text(one.scores.loss),
+            *_shares(one),
             human.size(one.bytes_read),
             human.duration(one.seconds),
         )
         for one in found
     ]
     return Grid(columns, rows)
+
+
+def _share_columns(found: Sequence[Evaluation]) -> list[Column]:
+    if all(one.mode == EXACT for one in found):
+        return []
+    return [Column(word, right=True, priority=1) for word in (*STATUSES, "of all bytes")]
+
+
+def _shares(one: Evaluation) -> list[str]:
+    if one.mode == EXACT:
+        return []
+    shares = (one.certified, one.tie, one.estimated, one.exact, one.bytes_read / one.bytes_full)
+    return [human.share(share) for share in shares]
 
 
 def _classes(one: Evaluation, full: bool) -> Grid:

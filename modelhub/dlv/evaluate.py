@@ -8,19 +8,30 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from modelhub import data as data_sets
-from modelhub.data import DataFacts, Preparation
 from modelhub.dlv import evaluate_run as running
 from modelhub.dlv.annotate import annotate
-from modelhub.dlv.evaluate_scores import FORMS, Predictions, Scores, Tally
+from modelhub.dlv.evaluate_inputs import label_beyond
+from modelhub.dlv.evaluate_job import Job
+from modelhub.dlv.evaluate_options import (
+    BATCH_SIZE,
+    EXACT,
+    PROGRESSIVE,
+    TOP_K,
+    EvalOptions,
+    Evaluation,
+    check_options,
+)
+from modelhub.dlv.evaluate_progressive import progressive
+from modelhub.dlv.evaluate_scores import Predictions, Tally
 from modelhub.dlv.evaluations import EVAL, Evaluated, evaluations_of
 from modelhub.dlv.networks import load, network_of
 from modelhub.dlv.progress import Progress
@@ -31,74 +42,6 @@ from modelhub.fs import files
 from modelhub.net.graph import Network
 
 __all__ = ["BATCH_SIZE", "TOP_K", "EvalOptions", "Evaluation", "evaluate", "write_predictions"]
-
-# As fast as larger ones on a CPU for small networks, and 128 images of 224x224 take 77 MB.
-BATCH_SIZE = 128
-TOP_K = 5
-
-_MODE = "exact"
-# Images of 8 bits become 0 to 1, which is what torchvision gives.
-_IMAGE_DIVISOR = 255.0
-
-
-@dataclass(frozen=True, slots=True)
-class EvalOptions:
-    """How to evaluate.
-
-    Attributes:
-        top: The k of top-k.
-        device: `auto`, `cpu` or `cuda`.
-        batch_size: Examples at a time, unless the network is fixed to a number.
-        divide_by, mean, std: See `modelhub.data.Preparation`; images are divided by 255 by default.
-        image_size: Height and width of images, where the network leaves them free.
-        resize: How images of another size are made fit, `crop` or `stretch`; None refuses them.
-        outputs: What the network's outputs are, one of `FORMS`, where its last node does not tell.
-        keep: Keep the result as an annotation of the version.
-    """
-
-    top: int = TOP_K
-    device: str = "auto"
-    batch_size: int = BATCH_SIZE
-    divide_by: float | None = None
-    mean: Sequence[float] = ()
-    std: Sequence[float] = ()
-    image_size: tuple[int, int] | None = None
-    resize: str | None = None
-    outputs: str | None = None
-    keep: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The result of one version; shares are of its `scores.n` examples.
-
-    Attributes:
-        rev: The revision with its snapshot.
-        outputs: What the network's outputs were taken for, one of `FORMS`.
-        bytes_read: Compressed bytes read from packs for the weights.
-        bytes_full: Those of an exact read.
-        kept: Whether the result is an annotation now; `why_not` says why it is none, if it should.
-    """
-
-    rev: str
-    version: bytes
-    snapshot: str
-    data: DataFacts
-    labelled: bool
-    scores: Scores
-    predictions: Predictions
-    outputs: str
-    bytes_read: int
-    bytes_full: int
-    certified: float
-    estimated: float
-    exact: float
-    tie: float
-    device: str
-    torch: str
-    seconds: float
-    kept: bool = False
-    why_not: str = ""
 
 
 def evaluate(
@@ -127,47 +70,34 @@ def evaluate(
         ModelHubError: kind `missing_extra`, torch or a package for the data is not installed.
     """
     options = options or EvalOptions()
-    _check(revs, options)
+    if not revs:
+        raise UsageError("no version to evaluate", expected="one or more revisions")
+    check_options(options)
     targets = [resolve(repo, rev) for rev in revs]
     networks = [_network(repo, target) for target in targets]
     device = running.device_of(options.device)
     facts = data_sets.facts_of(data)
-    total = sum(_count(network, data, options) for network in networks)
+    done = 0
+
+    def step(here: int) -> None:
+        if progress is not None:
+            progress(done + here, total)
+
+    def say(text: str) -> None:
+        if on_wait is not None:
+            on_wait(text)
+
+    jobs = [
+        Job(repo, target, network, data, facts, device, options, step, say)
+        for target, network in zip(targets, networks, strict=True)
+    ]
+    total = sum(_count(job) for job in jobs)
     found: list[Evaluation] = []
-    for target, network in zip(targets, networks, strict=True):
-        done = sum(one.scores.n for one in found)
-
-        def step(here: int, before: int = done) -> None:
-            if progress is not None:
-                progress(before + here, total)
-
-        one = _evaluate(repo, target, network, data, facts, device, options, step)
-        found.append(_kept(repo, target, one, options, on_wait) if options.keep else one)
+    for job in jobs:
+        one = _RUNS[options.mode](job)
+        found.append(_kept(repo, job.target, one, options, on_wait) if options.keep else one)
+        done += one.scores.n
     return tuple(found)
-
-
-def _check(revs: Sequence[str], options: EvalOptions) -> None:
-    if not revs:
-        raise UsageError("no version to evaluate", expected="one or more revisions")
-    for what, number in (("top", options.top), ("batch size", options.batch_size)):
-        if number < 1:
-            raise UsageError(f"{what} {number}", expected="1 or more")
-    if options.divide_by is not None and not (options.divide_by > 0):
-        raise UsageError(f"a divisor of {options.divide_by:g}", expected="a number above 0")
-    if any(not number > 0 for number in options.std):
-        raise UsageError("a deviation that is not above 0", expected="numbers above 0")
-    for what, value, words in (
-        ("resize", options.resize, data_sets.FITS),
-        ("outputs", options.outputs, FORMS),
-        ("device", options.device, running.DEVICES),
-    ):
-        if value is not None and value not in words:
-            raise UsageError(f"{what} {value!r}", expected="one of " + ", ".join(words))
-
-
-def _name(target: Resolved) -> str:
-    label = "" if target.snapshot is None else f"#{target.snapshot.label}"
-    return format_rev(target.version) + label
 
 
 def _network(repo: Repo, target: Resolved) -> Network:
@@ -185,79 +115,43 @@ def _network(repo: Repo, target: Resolved) -> Network:
     return network
 
 
-def _open(network: Network, data: Path, options: EvalOptions) -> data_sets.Source:
-    shape = data_sets.image_shape(network, options.image_size)
-    return data_sets.open_data(data, shape, options.resize)
+def _count(job: Job) -> int:
+    with closing(job.open()) as source:
+        return job.fit(source).count
 
 
-def _preparation(source: data_sets.Source, options: EvalOptions) -> Preparation:
-    divisor = options.divide_by
-    if divisor is None and source.kind == data_sets.Images.kind:
-        divisor = _IMAGE_DIVISOR
-    return Preparation(divisor, tuple(options.mean), tuple(options.std))
-
-
-def _count(network: Network, data: Path, options: EvalOptions) -> int:
-    with closing(_open(network, data, options)) as source:
-        return data_sets.fit(network, source, _preparation(source, options)).count
-
-
-def _evaluate(
-    repo: Repo,
-    target: Resolved,
-    network: Network,
-    data: Path,
-    facts: DataFacts,
-    device: str,
-    options: EvalOptions,
-    step: Callable[[int], None],
-) -> Evaluation:
+def _exact(job: Job) -> Evaluation:
     begun = time.perf_counter()
-    assert target.snapshot is not None
-    form = options.outputs or running.form_of(network)
-    with closing(_open(network, data, options)) as source:
-        fit = data_sets.fit(network, source, _preparation(source, options))
-        loaded = load(repo, target.version, target.snapshot)
+    with closing(job.open()) as source:
+        fit = job.fit(source)
+        loaded = load(job.repo, job.target.version, job.target.snapshot)
         batches = running.outputs(
             loaded.module,
             source,
             fit,
-            batch_size=options.batch_size,
-            device=device,
-            where=_name(target),
+            batch_size=job.options.batch_size,
+            device=job.device,
+            where=job.name,
         )
         tally: Tally | None = None
         parts: list[Predictions] = []
         done = 0
         for outputs, labels in batches:
             if tally is None:
-                tally = Tally(outputs.shape[1], options.top, form, labels is not None)
+                tally = Tally(outputs.shape[1], job.options.top, job.form, labels is not None)
             _check_labels(labels, outputs.shape[1], done, source)
             parts.append(tally.add(outputs, labels))
             done += len(outputs)
-            step(done)
+            job.step(done)
         # A data set without examples was refused by `fit`.
         assert tally is not None
         scores = tally.scores(tuple(source.classes))
-    return Evaluation(
-        rev=_name(target),
-        version=target.version.id,
-        snapshot=target.snapshot.label,
-        data=facts,
-        labelled=fit.labels is not None,
-        scores=scores,
-        predictions=_joined(parts),
-        outputs=form,
-        bytes_read=loaded.bytes_read,
-        bytes_full=loaded.bytes_read,
-        certified=0.0,
-        estimated=0.0,
-        exact=1.0,
-        tie=0.0,
-        device=device,
-        torch=running.torch_version(),
-        seconds=time.perf_counter() - begun,
-    )
+    read = loaded.bytes_read, loaded.bytes_read
+    labelled = fit.labels is not None
+    return job.evaluation(begun, labelled, scores, _joined(parts), read=read, shares={EXACT: 1.0})
+
+
+_RUNS: Mapping[str, Callable[[Job], Evaluation]] = {EXACT: _exact, PROGRESSIVE: progressive}
 
 
 def _check_labels(labels: Any, classes: int, done: int, source: data_sets.Source) -> None:
@@ -266,11 +160,7 @@ def _check_labels(labels: Any, classes: int, done: int, source: data_sets.Source
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         first = int(wrong[0])
-        raise BadInputError(
-            f"example {done + first} has the label {int(labels[first])}",
-            expected=f"0 to {classes - 1}, the network's {classes} classes",
-            where=source.where,
-        )
+        raise label_beyond(done + first, int(labels[first]), classes, source.where)
 
 
 def _joined(parts: Iterable[Predictions]) -> Predictions:
@@ -299,7 +189,7 @@ def _kept(
         topk=scores.topk,
         loss=scores.loss,
         not_numbers=scores.not_numbers,
-        mode=_MODE,
+        mode=one.mode,
         device=one.device,
         torch=one.torch,
         seconds=one.seconds,
@@ -337,17 +227,20 @@ def _settings(one: Evaluation, options: EvalOptions) -> dict[str, Any]:
 def write_predictions(path: Path, one: Evaluation) -> None:
     """Write an .npz file with an entry for each example.
 
-    Arrays `label` (int64, -1 where an output is no number), `status` (text, `exact`), `margin`
-    (float64) and `bytes` (int64, compressed bytes read when the answer was decided).
+    Arrays `label` (int64, -1 where an output is no number), `status` (text, one of
+    `evaluate_options.STATUSES`), `margin` (float64) and `bytes` (int64, compressed bytes read when
+    the answer was decided), and what else the mode has.
     """
     found = one.predictions
     buffer = io.BytesIO()
     count = len(found.label)
-    np.savez(
-        buffer,
-        label=found.label,
-        status=np.full(count, _MODE, dtype="<U9"),
-        margin=found.margin,
-        bytes=np.full(count, one.bytes_read, np.int64),
-    )
+    status, nbytes = found.status, found.nbytes
+    arrays: dict[str, Any] = {
+        "label": found.label,
+        "status": np.full(count, EXACT, dtype="<U9") if status is None else status,
+        "margin": found.margin,
+        "bytes": np.full(count, one.bytes_read, np.int64) if nbytes is None else nbytes,
+        **found.more,
+    }
+    np.savez(buffer, **arrays)
     files.write_atomic(path, buffer.getbuffer())

@@ -20,7 +20,19 @@ from modelhub.net.graph import Group, Network, Node, Output
 from modelhub.net.kinds import AUX
 from modelhub.optional import require
 
-__all__ = ["DEVICES", "device_of", "form_of", "outputs", "torch_version"]
+__all__ = [
+    "DEVICES",
+    "answer_of",
+    "device_of",
+    "exact_products",
+    "form_of",
+    "outputs",
+    "padded",
+    "scores_of",
+    "tensor_of",
+    "told",
+    "torch_version",
+]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -55,7 +67,7 @@ def device_of(wanted: str) -> str:
 def form_of(network: Network) -> str:
     """Return what the outputs are: `logits`, `probabilities` or `log-probabilities`."""
     nodes = {node.name: node for node in network.nodes}
-    ref = _one(network.outputs)
+    ref = answer_of(network.outputs)
     while isinstance(ref, Ref) and ref.node in nodes:
         node = nodes[ref.node]
         form = _FORMS.get(_base(node))
@@ -74,13 +86,13 @@ def _base(node: Node) -> str:
     return node.op.split(".")[1].strip("_") if node.op.count(".") else node.op
 
 
-def _one(output: Output) -> Output:
+def answer_of(output: Output) -> Output:
     """Return the output that answers: the only one, or the one called `logits`."""
     if isinstance(output, Group):
         if _LOGITS in output.keys:
-            return _one(output.items[output.keys.index(_LOGITS)])
+            return answer_of(output.items[output.keys.index(_LOGITS)])
         if len(output.items) == 1:
-            return _one(output.items[0])
+            return answer_of(output.items[0])
     return output
 
 
@@ -111,26 +123,32 @@ def outputs(
         # A network of a fixed batch gets it whole, the last example again and again.
         missing = size - count if fit.batch else 0
         given = {
-            name: _tensor(torch, _padded(array, missing), fit.values[name].dtype, device)
+            name: tensor_of(torch, padded(array, missing), fit.values[name].dtype, device)
             for name, array in inputs.items()
         }
-        with torch.inference_mode(), _exact(torch, device), _told(torch, where, source.where):
+        with (
+            torch.inference_mode(),
+            exact_products(torch, device),
+            told(torch, where, source.where),
+        ):
             result = module(**given)
-            scores = _scores(torch, result, count + missing, where)[:count]
-            told = scores.to(torch.float64).cpu().numpy()
-        yield told, rows[fit.labels.name].astype(np.int64) if fit.labels else None
+            scores = scores_of(torch, result, count + missing, where)[:count]
+            found = scores.to(torch.float64).cpu().numpy()
+        yield found, rows[fit.labels.name].astype(np.int64) if fit.labels else None
 
 
-def _padded(array: Array, missing: int) -> Array:
+def padded(array: Array, missing: int) -> Array:
+    """Return a batch with its last example again and again, for networks of a fixed batch."""
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
-def _tensor(torch: Any, array: Array, dtype: str, device: str) -> Any:
+def tensor_of(torch: Any, array: Array, dtype: str, device: str) -> Any:
+    """Return a batch as a tensor of the dtype that an input of the network has."""
     return torch.from_numpy(array).to(device=device, dtype=getattr(torch, dtype))
 
 
 @contextlib.contextmanager
-def _exact(torch: Any, device: str) -> Iterator[None]:
+def exact_products(torch: Any, device: str) -> Iterator[None]:
     """Keep CUDA from rounding float32 to TF32, which convolutions do unless told otherwise."""
     if device != "cuda":
         yield
@@ -142,7 +160,7 @@ def _exact(torch: Any, device: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(torch: Any, where: str, data: str) -> Iterator[None]:
+def told(torch: Any, where: str, data: str) -> Iterator[None]:
     """Turn what torch says of a run into an error of ours."""
     try:
         yield
@@ -161,8 +179,12 @@ def _told(torch: Any, where: str, data: str) -> Iterator[None]:
         ) from error
 
 
-def _scores(torch: Any, result: Any, count: int, where: str) -> Any:
-    """Return the tensor that answers, (count, classes)."""
+def scores_of(torch: Any, result: Any, count: int, where: str) -> Any:
+    """Return the tensor that answers, (count, classes).
+
+    Raises:
+        BadInputError: kind `bad_shape`, there is none.
+    """
     found = _answering(torch, result)
     if found is None or found.ndim != 2 or found.shape[0] != count or found.shape[1] < 2:
         raise BadInputError(

@@ -6,7 +6,8 @@ it is above the next one, in the outputs' own unit. All sums are in float64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,19 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """The answer (-1 where an output is no number) and margin of each example."""
+    """The answer (-1 where an output is no number) and margin of each example.
+
+    Attributes:
+        status: Text for each example, one of `evaluate_options.STATUSES`; None if all are exact.
+        nbytes: Compressed bytes read when it was decided; None if all were.
+        more: Further arrays for each example by name, such as `topk`.
+    """
 
     label: Array
     margin: Array
+    status: Array | None = None
+    nbytes: Array | None = None
+    more: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,9 @@ class Scores:
     """What became of `n` examples; without labels, accuracy and loss are None.
 
     Attributes:
-        topk: The share of examples whose label is among the `k` largest outputs.
-        loss: The mean cross-entropy.
+        topk: The share of examples whose label is among the `k` largest outputs; None where that is
+            not known of each example.
+        loss: The mean cross-entropy; None where not all outputs are known.
         not_numbers: Examples with an output that is no number; they count as wrong.
         classes: The scores of each class.
         confusion: Examples by label (rows) and answer (columns); None for too many classes.
@@ -83,34 +94,67 @@ class Tally:
         self._labelled = labelled
         self._n = self._right = self._near = self._not_numbers = 0
         self._loss = 0.0
+        self._near_known = self._loss_known = True
         self._by_class = np.zeros((3, classes), np.int64)
         self._confusion = (
             np.zeros((classes, classes), np.int64) if classes <= CONFUSION_CLASSES_MAX else None
         )
 
-    def add(self, outputs: Array, labels: Array | None) -> Predictions:
-        """Take a batch: outputs (B, classes), float64, and labels (B,) from 0 to classes - 1."""
-        bad = np.isnan(outputs).any(axis=1)
-        answers = np.where(bad, _NO_ANSWER, outputs.argmax(axis=1))
-        two = np.partition(outputs, self._classes - 2, axis=1)[:, -2:]
+    def add(self, outputs: Array, labels: Array | None, values: Array | None = None) -> Predictions:
+        """Take a batch.
+
+        Args:
+            outputs: float64 (B, classes).
+            labels: int64 (B,), from 0 to classes - 1.
+            values: float64 (B, classes), in whose order the classes stand: the values before a
+                softmax at the end, which may make different ones equal; the outputs by default.
+        """
+        values = outputs if values is None else values
+        bad = np.isnan(values).any(axis=1)
+        answers = np.where(bad, _NO_ANSWER, values.argmax(axis=1))
+        two = np.partition(values, self._classes - 2, axis=1)[:, -2:]
         with np.errstate(invalid="ignore"):
             margins = two[:, 1] - two[:, 0]
         self._n += len(outputs)
         self._not_numbers += int(bad.sum())
         if labels is not None:
-            self._score(outputs, labels, answers)
+            self._score(outputs, labels, answers, values)
         return Predictions(answers.astype(np.int64), margins)
 
-    def _score(self, outputs: Array, labels: Array, answers: Array) -> None:
+    def add_answers(self, answers: Array, labels: Array | None, near: Array | None) -> None:
+        """Take answers whose outputs are not known: then the loss is not known either.
+
+        Args:
+            answers: int64 (B,), -1 for none.
+            labels: int64 (B,), or None.
+            near: Whether the label is among the k largest outputs, bool (B,); None if it is not
+                known of each one.
+        """
+        self._n += len(answers)
+        self._not_numbers += int((answers < 0).sum())
+        self._loss_known = False
+        if labels is None:
+            return
+        if near is None:
+            self._near_known = False
+        else:
+            self._near += int((near & (answers >= 0)).sum())
+        self._count(answers, labels)
+
+    def _score(self, outputs: Array, labels: Array, answers: Array, values: Array) -> None:
         own = np.take_along_axis(outputs, labels[:, None], axis=1)
-        # Equal outputs stand in the order of their classes, as for the answer.
+        value = np.take_along_axis(values, labels[:, None], axis=1)
+        # Equal values stand in the order of their classes, as for the answer.
         before = np.arange(self._classes)[None, :] < labels[:, None]
-        rank = ((outputs > own) | ((outputs == own) & before)).sum(axis=1)
+        rank = ((values > value) | ((values == value) & before)).sum(axis=1)
+        self._near += int(((answers >= 0) & (rank < self._k)).sum())
+        self._loss += float(_losses(outputs, own[:, 0], self._form).sum())
+        self._count(answers, labels)
+
+    def _count(self, answers: Array, labels: Array) -> None:
         right = answers == labels
         answered = answers >= 0
         self._right += int(right.sum())
-        self._near += int((answered & (rank < self._k)).sum())
-        self._loss += float(_losses(outputs, own[:, 0], self._form).sum())
         for row, chosen in enumerate((labels, answers[answered], labels[right])):
             self._by_class[row] += np.bincount(chosen, minlength=self._classes)
         if self._confusion is not None:
@@ -141,8 +185,8 @@ class Tally:
             class_count=self._classes,
             k=self._k,
             top1=self._right / self._n if told else None,
-            topk=self._near / self._n if told else None,
-            loss=self._loss / self._n if told else None,
+            topk=self._near / self._n if told and self._near_known else None,
+            loss=self._loss / self._n if told and self._loss_known else None,
             not_numbers=self._not_numbers,
             classes=tuple(classes) if told else (),
             confusion=tuple(map(tuple, matrix)) if told and matrix is not None else None,
