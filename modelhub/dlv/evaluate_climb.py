@@ -61,6 +61,10 @@ class Climb:
 
     Args:
         step: Told how many inputs are decided.
+
+    Attributes:
+        passed: The rungs that were climbed.
+        no_bounds: Why none was, or no further one; None if there is no such reason.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Climb:
         self._classes = 0
         self._tally: Tally | None = None
         self.passed: list[Passed] = []
+        self.no_bounds: Mapping[str, str] | None = None
         self.exact_seconds = 0.0
 
     @property

@@ -11,10 +11,14 @@ from typing import Any
 from modelhub import data as data_sets
 from modelhub.data import DataFacts, Fit, Preparation, Source
 from modelhub.dlv import evaluate_run as running
+from modelhub.dlv.evaluate_bounds import Bounds, names_of
+from modelhub.dlv.evaluate_inputs import Inputs
 from modelhub.dlv.evaluate_options import EvalOptions, Evaluation
 from modelhub.dlv.evaluate_scores import Predictions, Scores
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import Resolved, format_rev
 from modelhub.dlv.state import Repo
+from modelhub.dlv.weights import entries
 from modelhub.net.graph import Network
 
 __all__ = ["Job"]
@@ -75,6 +79,26 @@ class Job:
             divisor = _IMAGE_DIVISOR
         preparation = Preparation(divisor, tuple(options.mean), tuple(options.std))
         return data_sets.fit(self.network, source, preparation)
+
+    def bounds(self, prefixes: Prefixes, fit: Fit) -> Bounds:
+        """Return the network with nothing of its weights read.
+
+        Raises:
+            BadInputError: the snapshot's weights are not those that the network reads.
+        """
+        return Bounds(
+            self.network,
+            prefixes,
+            names_of(self.network, entries(self.repo, self.tree), self.name),
+            device=self.device,
+            batch=fit.batch,
+            where=self.name,
+            data=str(self.data),
+        )
+
+    def inputs(self, fit: Fit) -> Inputs:
+        """Return the examples of the data set."""
+        return Inputs(self.open, fit, fit.batch or self.options.batch_size, str(self.data))
 
     def evaluation(
         self,

@@ -8,20 +8,23 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
-from modelhub.dlv.evaluate_bounds import Bounds, NoBoundsError, names_of
+import numpy as np
+
+from modelhub.data import Fit
+from modelhub.dlv.calibrate_ladder import INPUTS_MIN, Measured, calibrate, calibration_for, keep
+from modelhub.dlv.evaluate_bounds import Bounds, NoBoundsError
 from modelhub.dlv.evaluate_climb import Climb, Rules
-from modelhub.dlv.evaluate_inputs import Inputs
 from modelhub.dlv.evaluate_job import Job
-from modelhub.dlv.evaluate_options import STATUSES, Evaluation
+from modelhub.dlv.evaluate_options import CERTIFY, STATUSES, Evaluation
 from modelhub.dlv.prefixes import Prefixes
-from modelhub.dlv.weights import entries
 from modelhub.progressive.break_even import Speeds, climbing_seconds, exact_seconds
 from modelhub.progressive.guards import guard_of
 from modelhub.progressive.ladder import Rung, default
 from modelhub.report import human
 
-__all__ = ["Ladder", "climb", "progressive"]
+__all__ = ["Ladder", "climb", "ladder_of", "progressive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,15 @@ class Ladder:
     Attributes:
         forward_seconds: What evaluating one input in float64 takes; not known if NaN.
         source: `calibration`, or `default` where nothing was measured.
-        why_exact: Why no rung is tried at all, if none is.
+        measured: The calibration, if it was made for this.
+        notes: What whoever reads the result should know of it.
     """
 
     rungs: Sequence[Rung]
     forward_seconds: float = math.nan
     source: str = "default"
-    why_exact: str = ""
+    measured: Measured | None = None
+    notes: tuple[str, ...] = ()
 
 
 def climb(
@@ -58,10 +63,7 @@ def climb(
         BadInputError: torch refuses the inputs, or the outputs are no classes.
     """
     notes: list[str] = []
-    if ladder.why_exact:
-        notes.append(f"all weights were read: {ladder.why_exact}")
-    rungs = () if ladder.why_exact else ladder.rungs
-    for place, rung in enumerate(rungs):
+    for place, rung in enumerate(ladder.rungs):
         if not climbing.undecided:
             break
         if far and not always and _exact_is_faster(climbing, prefixes, ladder, place):
@@ -73,6 +75,7 @@ def climb(
         try:
             climbing.rung(rung.schedule)
         except NoBoundsError as error:
+            climbing.no_bounds = {"why": str(error), "node": error.node, "op": error.op}
             notes.append(f"all weights were read: {error}")
             break
     climbing.rest()
@@ -121,43 +124,80 @@ def _local_note(climbing: Climb, prefixes: Prefixes, ladder: Ladder) -> str:
 
 def progressive(job: Job) -> Evaluation:
     """Evaluate one version; raises what `climb` does, and BadInputError if weights do not fit."""
-    begun = time.perf_counter()
     with closing(job.open()) as source:
         fit = job.fit(source)
         classes = tuple(source.classes)
     options, network = job.options, job.network
     prefixes = Prefixes(job.repo, job.tree)
-    bounds = Bounds(
-        network,
-        prefixes,
-        names_of(network, entries(job.repo, job.tree), job.name),
-        device=job.device,
-        batch=fit.batch,
-        where=job.name,
-        data=str(job.data),
-    )
-    inputs = Inputs(job.open, fit, fit.batch or options.batch_size, str(job.data))
+    bounds = job.bounds(prefixes, fit)
+    far = prefixes.is_far
+    ladder = ladder_of(job, fit, bounds, far=far)
+    begun = time.perf_counter()
     guard = guard_of(network) if options.guard is None else options.guard
-    rules = Rules(guard, options.top, options.certify == "set", job.form)
-    climbing = Climb(bounds, prefixes, inputs, rules, job.step)
-    ladder = Ladder(default(network, bounds.steps()))
-    notes = climb(climbing, prefixes, ladder, far=False, always=options.always)
-    scores = climbing.scores(classes)
+    rules = Rules(guard, options.top, options.certify == CERTIFY[1], job.form)
+    climbing = Climb(bounds, prefixes, job.inputs(fit), rules, job.step)
+    notes = climb(climbing, prefixes, ladder, far=far, always=options.always)
+    predictions = climbing.predictions()
     facts = {
         "guard": guard,
         "certify": options.certify,
         "certified_topk": climbing.certified_sets(),
         "topk_unknown": climbing.topk_unknown(),
+        "bytes_decided": _quantiles(predictions.nbytes),
         "ladder": ladder.source,
+        "calibrated": None if ladder.measured is None else _spent(ladder.measured),
         "rungs": [dataclasses.asdict(one) for one in climbing.passed],
+        "no_bounds": climbing.no_bounds,
     }
     return job.evaluation(
         begun,
         fit.labels is not None,
-        scores,
-        climbing.predictions(),
+        climbing.scores(classes),
+        predictions,
         read=(prefixes.bytes_read, prefixes.bytes_full),
         shares={status: climbing.share(status) for status in STATUSES},
         facts=facts,
-        notes=notes,
+        notes=(*ladder.notes, *notes),
     )
+
+
+def ladder_of(job: Job, fit: Fit, bounds: Bounds, *, far: bool) -> Ladder:
+    """Return the ladder of a version: that of its calibration, which is made if it can be.
+
+    Nothing is calibrated over a link, which takes all bytes, nor with a few inputs.
+
+    Raises:
+        BadInputError: the weights or the data do not fit the network.
+    """
+    steps = bounds.steps()
+    found = calibration_for(job, steps)
+    measured = None
+    notes: tuple[str, ...] = ()
+    if found is None and not far and fit.count >= INPUTS_MIN:
+        job.say("calibrating, once for this version as it is stored")
+        try:
+            measured = calibrate(job, fit)
+        except NoBoundsError:
+            # Climbing meets the same, and says so.
+            return Ladder(default(job.network, steps))
+        found = measured.calibration
+        why = keep(job, found) if job.options.keep else ""
+        notes = (f"the calibration was not kept: {why}",) if why else ()
+    if found is None:
+        hint = "`modelhub archive --calibrate DATA` finds better prefixes to read"
+        return Ladder(default(job.network, steps), notes=(f"not calibrated: {hint}",))
+    if not found.rungs:
+        notes += ("the calibration found no prefix that decides an input",)
+    return Ladder(found.rungs, found.forward_seconds, "calibration", measured, notes)
+
+
+def _spent(measured: Measured) -> dict[str, float]:
+    return {"bytes_read": measured.bytes_read, "seconds": measured.seconds}
+
+
+def _quantiles(nbytes: Any) -> dict[str, int]:
+    """Return the bytes at which a share of all inputs was decided."""
+    return {
+        f"{share:g}": int(np.quantile(nbytes, share, method="higher"))
+        for share in (0.5, 0.9, 0.97, 1.0)
+    }

@@ -28,6 +28,7 @@ __all__ = [
     "form_of",
     "outputs",
     "padded",
+    "run",
     "scores_of",
     "tensor_of",
     "told",
@@ -114,27 +115,37 @@ def outputs(
         BadInputError: the outputs are not (N, classes) with 2 classes or more, or torch refuses to
             run the network on these inputs.
     """
-    torch: Any = require("torch", "torch")
-    size = fit.batch or batch_size
     module = module.to(device)
-    for rows in source.rows(fit.names, size):
-        inputs = fit.inputs(source, rows)
-        count = len(next(iter(inputs.values())))
-        # A network of a fixed batch gets it whole, the last example again and again.
-        missing = size - count if fit.batch else 0
-        given = {
-            name: tensor_of(torch, padded(array, missing), fit.values[name].dtype, device)
-            for name, array in inputs.items()
-        }
-        with (
-            torch.inference_mode(),
-            exact_products(torch, device),
-            told(torch, where, source.where),
-        ):
-            result = module(**given)
-            scores = scores_of(torch, result, count + missing, where)[:count]
-            found = scores.to(torch.float64).cpu().numpy()
+    for rows in source.rows(fit.names, fit.batch or batch_size):
+        found = run(module, fit.inputs(source, rows), fit, device, where, source.where)
         yield found, rows[fit.labels.name].astype(np.int64) if fit.labels else None
+
+
+def run(
+    module: Any, inputs: Mapping[str, Array], fit: Fit, device: str, where: str, data: str
+) -> Array:
+    """Return the outputs (B, classes) for one batch, in float64.
+
+    Args:
+        module: On the device already.
+        where, data: The revision and the data set, for messages.
+
+    Raises:
+        BadInputError: as for `outputs`.
+    """
+    torch: Any = require("torch", "torch")
+    count = len(next(iter(inputs.values())))
+    # A network of a fixed batch gets it whole, the last example again and again.
+    missing = fit.batch - count if fit.batch else 0
+    given = {
+        name: tensor_of(torch, padded(array, missing), fit.values[name].dtype, device)
+        for name, array in inputs.items()
+    }
+    with torch.inference_mode(), exact_products(torch, device), told(torch, where, data):
+        result = module(**given)
+        scores = scores_of(torch, result, count + missing, where)[:count]
+        found: Array = scores.to(torch.float64).cpu().numpy()
+    return found
 
 
 def padded(array: Array, missing: int) -> Array:

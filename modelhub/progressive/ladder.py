@@ -16,12 +16,22 @@ import numpy.typing as npt
 from modelhub.net.graph import Network
 from modelhub.progressive.schedule import layers
 
-__all__ = ["Rung", "Steps", "default", "nbytes_of", "search", "sloped_segments"]
+__all__ = [
+    "Rung",
+    "Steps",
+    "default",
+    "estimate_schedules",
+    "nbytes_of",
+    "search",
+    "sloped_segments",
+]
 
 # Bits of the last layer and what each layer before it gets more. Beyond three bits a layer, every
 # network of a few layers is read whole.
 _BITS = (8, 12, 16, 20, 24)
 _SLOPES = (0.0, 1.0, 2.0, 3.0)
+# About what suffices for most labels of most networks, and what comes next; at the end all.
+_ESTIMATE_BITS = (8, 10, 12, 16, 24, 64)
 # A rung must decide this share of all inputs more than the one before, or it is passed over: each
 # costs a pass over what is undecided.
 _GAIN_MIN = 0.02
@@ -97,6 +107,24 @@ def default(network: Network, steps: Steps) -> tuple[Rung, ...]:
         if not found or rung.nbytes > found[-1].nbytes:
             found.append(rung)
     return tuple(found)
+
+
+def estimate_schedules(network: Network, steps: Steps) -> list[dict[str, int]]:
+    """Return schedules for estimates, the fewest bits first and all weights last.
+
+    Of a tensor whose prefixes are whole bytes of its values the first two are the least: one byte
+    leaves a factor of 4 open.
+    """
+    found = []
+    for bits in _ESTIMATE_BITS:
+        schedule = sloped_segments(network, steps, bits, 0.0)
+        for name, prefixes in steps.items():
+            if prefixes[0].bits == 8:
+                two = sum(step.bits <= 16 for step in prefixes)
+                schedule[name] = max(schedule[name], prefixes[two - 1].segments)
+        if schedule not in found:
+            found.append(schedule)
+    return found
 
 
 def search(network: Network, steps: Steps, certify: Certify) -> tuple[Rung, ...]:

@@ -1,0 +1,109 @@
+"""Keep what calibrations found as annotations of a version, and find it again.
+
+A *calibration* is of one snapshot as it is stored: a ladder, what it decides, how often the
+estimate of each rung was right, and speeds. Annotations have the key `progressive`; the value is
+laid down in docs/formats/objects.md. A snapshot that is stored in another layout needs another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from modelhub.catalog.records import AnnotationRecord
+from modelhub.dlv.prefixes import Step
+from modelhub.progressive.ladder import Rung
+
+__all__ = ["LADDER", "Audited", "Calibration", "calibration_of", "storage_of"]
+
+# The key of the annotations.
+LADDER = "progressive"
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A schedule whose middles were run: how many labels of `n` were not those of all weights."""
+
+    schedule: Mapping[str, int]
+    nbytes: int
+    n: int
+    misses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What one calibration found.
+
+    Attributes:
+        snapshot: The label of the snapshot.
+        storage: From `storage_of`.
+        data, sha256: The data set, `n` of whose examples were used.
+        rungs: The ladder.
+        agreements: The estimates of each rung.
+        estimate: The schedule for estimates; its examples had no part in choosing it.
+        forward_seconds, bound_seconds: For one input, in float64.
+        created_ns: When it was kept, in nanoseconds since 1970.
+    """
+
+    snapshot: str
+    storage: str
+    data: str
+    sha256: str
+    n: int
+    rungs: tuple[Rung, ...]
+    agreements: tuple[tuple[int, int], ...]
+    estimate: Audited
+    device: str
+    forward_seconds: float
+    bound_seconds: float
+    created_ns: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value of the annotation."""
+        value = asdict(self)
+        del value["created_ns"]
+        return {"format": _FORMAT, **value}
+
+
+def storage_of(steps: Mapping[str, Sequence[Step]]) -> str:
+    """Return a fingerprint of the prefixes that tensors can be read by, in hexadecimal.
+
+    Bytes are not in it: they change with every base that is chosen, and segments stay what they
+    are.
+    """
+    lines = [
+        f"{name}\0{','.join(f'{step.segments}:{step.bits}' for step in steps[name])}\n"
+        for name in sorted(steps)
+    ]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def calibration_of(
+    notes: Iterable[AnnotationRecord], snapshot: str, storage: str
+) -> Calibration | None:
+    """Return the newest calibration of a snapshot as it is stored; newer formats do not count."""
+    found = None
+    for note in notes:
+        if note.key == LADDER and isinstance(note.value, dict):
+            one = _read(note.value)
+            if one is not None and (one.snapshot, one.storage) == (snapshot, storage):
+                found = replace(one, created_ns=note.created_ns)
+    return found
+
+
+def _read(value: Mapping[str, Any]) -> Calibration | None:
+    """Return a calibration; None if it is of another format, or lacks something."""
+    given = dict(value)
+    if given.pop("format", None) != _FORMAT:
+        return None
+    try:
+        given["rungs"] = tuple(Rung(**rung) for rung in given["rungs"])
+        given["agreements"] = tuple((int(n), int(misses)) for n, misses in given["agreements"])
+        given["estimate"] = Audited(**given["estimate"])
+        return Calibration(**given)
+    except (KeyError, TypeError, ValueError):
+        return None
