@@ -114,6 +114,21 @@ def _configure_prefixes(parser: argparse.ArgumentParser) -> None:
         help="what must be proved of an example, its label or its top-k set too",
     )
     group.add_argument(
+        "--audit",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of an estimate: evaluate N random examples with all weights too, which reads them "
+        "all (300 without a miss bound the share of misses by 1%%)",
+    )
+    group.add_argument(
+        "--seed",
+        metavar="S",
+        type=int,
+        default=0,
+        help="what the examples of the audit are drawn by (default %(default)s)",
+    )
+    group.add_argument(
         "--always",
         action="store_true",
         help="do not read all weights where that is faster over a link to a tier",
@@ -141,6 +156,8 @@ def run(context: Context, values: argparse.Namespace) -> int:
         guard=values.guard,
         certify=values.certify,
         always=values.always,
+        audit=values.audit,
+        seed=values.seed,
     )
     with (
         Repo.open(context.start) as repo,

@@ -19,10 +19,12 @@ import numpy as np
 from modelhub import data as data_sets
 from modelhub.dlv import evaluate_run as running
 from modelhub.dlv.annotate import annotate
+from modelhub.dlv.evaluate_estimate import estimate
 from modelhub.dlv.evaluate_inputs import label_beyond
 from modelhub.dlv.evaluate_job import Job
 from modelhub.dlv.evaluate_options import (
     BATCH_SIZE,
+    ESTIMATE,
     EXACT,
     PROGRESSIVE,
     TOP_K,
@@ -151,7 +153,11 @@ def _exact(job: Job) -> Evaluation:
     return job.evaluation(begun, labelled, scores, _joined(parts), read=read, shares={EXACT: 1.0})
 
 
-_RUNS: Mapping[str, Callable[[Job], Evaluation]] = {EXACT: _exact, PROGRESSIVE: progressive}
+_RUNS: Mapping[str, Callable[[Job], Evaluation]] = {
+    EXACT: _exact,
+    PROGRESSIVE: progressive,
+    ESTIMATE: estimate,
+}
 
 
 def _check_labels(labels: Any, classes: int, done: int, source: data_sets.Source) -> None:

@@ -42,6 +42,7 @@ class Inputs:
         held_bytes_max: See `HELD_BYTES_MAX`.
 
     Attributes:
+        fit: How the data set feeds the network.
         labels: int64 (N,) once all rows have been gone through; None without labels.
     """
 
@@ -53,7 +54,7 @@ class Inputs:
         where: str,
         held_bytes_max: int = HELD_BYTES_MAX,
     ) -> None:
-        self._opened, self._fit, self._size = opened, fit, size
+        self._opened, self.fit, self._size = opened, fit, size
         self._most = held_bytes_max
         self._where = where
         self._held: list[Batch] | None = None
@@ -89,18 +90,18 @@ class Inputs:
 
     def _example_bytes(self) -> int:
         # Inputs are at most 8 bytes a value once they are prepared.
-        columns = self._fit.columns.values()
+        columns = self.fit.columns.values()
         return sum(math.prod(c.shape) * max(8, by_name(c.dtype).itemsize) for c in columns)
 
     def _all(self) -> Iterator[Batch]:
         """Yield all examples as they are read."""
         begin = 0
         with closing(self._opened()) as source:
-            for rows in source.rows(self._fit.names, self._size):
-                inputs = self._fit.inputs(source, rows)
+            for rows in source.rows(self.fit.names, self._size):
+                inputs = self.fit.inputs(source, rows)
                 end = begin + len(next(iter(inputs.values())))
-                if self.labels is not None and self._fit.labels is not None:
-                    self.labels[begin:end] = rows[self._fit.labels.name].astype(np.int64)
+                if self.labels is not None and self.fit.labels is not None:
+                    self.labels[begin:end] = rows[self.fit.labels.name].astype(np.int64)
                 yield Batch(np.arange(begin, end), inputs)
                 begin = end
 

@@ -32,7 +32,13 @@ def variances(lo: Any, hi: Any) -> Any:
 
 
 def deviations(
-    module: Any, spans: Mapping[str, Any], given: Mapping[str, Any], pairs: Any, answer: Answer
+    module: Any,
+    spans: Mapping[str, Any],
+    given: Mapping[str, Any],
+    pairs: Any,
+    answer: Answer,
+    *,
+    batched: bool = True,
 ) -> Any:
     """Return the deviation of each margin, (B,) in float64.
 
@@ -42,9 +48,11 @@ def deviations(
         given: The inputs by name, (B, ...).
         pairs: int64 (B, 2), the two classes whose margin it is.
         answer: Makes the values to compare, (N, C), of what the module gives.
+        batched: Go through several inputs at once, which is faster for thousands: the first time
+            torch takes seconds to get ready for it. Where an op cannot, it is one by one.
     """
     state = dict(module.named_parameters()) | dict(module.named_buffers())
-    parts = {name: state[name].detach() for name in spans}
+    parts = {name: state[name].detach().requires_grad_() for name in spans}
     nbytes = sum(part.numel() * 4 for part in parts.values())
     size = max(1, _GRADIENT_BYTES_MAX // max(nbytes, 1))
 
@@ -53,30 +61,41 @@ def deviations(
         values = answer(torch.func.functional_call(module, weights, kwargs=batch))[0]
         return (values[pair] * values.new_tensor([1.0, -1.0])).sum()
 
-    gradient = torch.func.grad(margin)
     found = []
-    for begin in range(0, len(pairs), size):
+    for begin in range(0, len(pairs), size if batched else 1):
         chunk = {name: value[begin : begin + size] for name, value in given.items()}
-        found.append(_chunk(gradient, parts, spans, chunk, pairs[begin : begin + size]))
+        of = pairs[begin : begin + size]
+        if batched:
+            try:
+                found.append(_norms(_together(margin, parts, chunk, of), spans))
+                continue
+            except (RuntimeError, NotImplementedError):
+                # Some ops, recurrent ones among them, have no derivative for several inputs.
+                rest = {name: value[begin:] for name, value in given.items()}
+                alone = deviations(module, spans, rest, pairs[begin:], answer, batched=False)
+                found.append(alone)
+                break
+        one = {name: value[begin] for name, value in given.items()}
+        slopes = torch.autograd.grad(margin(parts, one, pairs[begin]), [*parts.values()])
+        alone = {name: slope.unsqueeze(0) for name, slope in zip(parts, slopes, strict=True)}
+        found.append(_norms(alone, spans))
     return torch.cat(found)
 
 
-def _chunk(gradient: Any, parts: Any, spans: Mapping[str, Any], chunk: Any, pairs: Any) -> Any:
+def _together(margin: Any, parts: Any, chunk: Any, pairs: Any) -> Any:
+    functorch = torch._C._functorch
+    # Without it torch would go through such ops one by one, slowly, with a warning for each.
+    functorch._set_vmap_fallback_enabled(False)
     try:
-        slopes = torch.func.vmap(gradient, in_dims=(None, 0, 0))(parts, chunk, pairs)
-        return _norms(slopes, spans)
-    except (RuntimeError, NotImplementedError):
-        # Some ops, recurrent ones among them, have no batched derivative.
-        alone = []
-        for row in range(len(pairs)):
-            one = {name: value[row] for name, value in chunk.items()}
-            slopes = gradient(parts, one, pairs[row])
-            alone.append(_norms({name: s.unsqueeze(0) for name, s in slopes.items()}, spans))
-        return torch.cat(alone)
+        gradient = torch.func.grad(margin)
+        return torch.func.vmap(gradient, in_dims=(None, 0, 0))(parts, chunk, pairs)
+    finally:
+        functorch._set_vmap_fallback_enabled(True)
 
 
 def _norms(slopes: Mapping[str, Any], spans: Mapping[str, Any]) -> Any:
     total: Any = 0.0
     for name, slope in slopes.items():
-        total = total + (slope.square() * spans[name]).flatten(1).sum(1, dtype=torch.float64)
+        part = slope.detach().square() * spans[name]
+        total = total + part.flatten(1).sum(1, dtype=torch.float64)
     return total.sqrt()
