@@ -7,7 +7,7 @@ lie near. Labels of the data are not looked at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,14 @@ import numpy.typing as npt
 from modelhub.data import Fit
 from modelhub.dlv import evaluate_run as running
 from modelhub.dlv.annotate import annotate
-from modelhub.dlv.evaluate_bounds import Bounds
 from modelhub.dlv.evaluate_inputs import Batch
 from modelhub.dlv.evaluate_job import Job
 from modelhub.dlv.ladders import LADDER, Audited, Calibration, calibration_of, storage_of
-from modelhub.dlv.prefixes import Prefixes, Step
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.errors import PermissionDeniedError
 from modelhub.net import module as modules
-from modelhub.progressive.ladder import estimate_schedules, search
+from modelhub.progressive.ladder import cut_steps, estimate_schedules
+from modelhub.progressive.search import Step, search
 
 __all__ = ["INPUTS_MAX", "INPUTS_MIN", "Measured", "calibrate", "calibration_for", "keep"]
 
@@ -33,11 +33,12 @@ __all__ = ["INPUTS_MAX", "INPUTS_MIN", "Measured", "calibrate", "calibration_for
 INPUTS_MAX = 256
 # With fewer inputs than that, measuring takes longer than what it could save.
 INPUTS_MIN = 32
-# The search makes about so many passes, and shall take no longer; it takes fewer inputs if need be.
-_PASSES = 20
+# The search makes about so many passes and one for each tensor, and shall take no longer; it takes
+# fewer inputs if need be.
+_PASSES = 25
 _SECONDS = 30.0
-# A bound takes about so many forward passes.
-_BOUND_COST = 5.0
+# Bounds take about as long as so many forward passes.
+_BOUND_COST = 4.0
 # The first schedule for estimates whose labels differ no more often than that is taken.
 _MISSES_SHARE_MAX = 0.005
 
@@ -65,49 +66,41 @@ class _Trial:
         chosen[np.linspace(0, fit.count - 1, min(INPUTS_MAX, fit.count)).astype(int)] = True
         self.batches: Sequence[Batch] = tuple(inputs.batches(chosen))
         self.count = int(chosen.sum())
-        self.bytes_read = 0
+        self.prefixes = Prefixes(job.repo, job.tree)
+        self.bounds = job.bounds(self.prefixes, fit)
         self.seconds = 0.0
         self.bounded = 0
 
-    def bounds(self) -> tuple[Bounds, Prefixes]:
-        """Return the network with nothing of its weights read."""
-        prefixes = Prefixes(self._job.repo, self._job.tree)
-        return self._job.bounds(prefixes, self._fit), prefixes
-
     def exact(self) -> tuple[Array, float]:
         """Return the labels that all weights give, and the seconds for one input."""
-        bounds, prefixes = self.bounds()
         # Weights are read and converted before the clock runs.
-        bounds.evaluate(self.batches[0].inputs)
+        self.bounds.evaluate(self.batches[0].inputs)
         begun = time.perf_counter()
-        values = [bounds.evaluate(batch.inputs).values for batch in self.batches]
+        values = [self.bounds.evaluate(batch.inputs).values for batch in self.batches]
         seconds = (time.perf_counter() - begun) / self.count
-        self.bytes_read += prefixes.bytes_read
         labels: Array = np.concatenate(values).argmax(axis=1)
         return labels, seconds
 
-    def decided(self, schedule: Schedule, most: int) -> Array:
-        """Return which of the first inputs a schedule decides, bool."""
-        bounds, prefixes = self.bounds()
-        bounds.take(schedule)
-        self.bytes_read += prefixes.bytes_read
+    def margins(self, schedule: Schedule, most: int) -> Array:
+        """Return the margins that a schedule proves of the first inputs, float64."""
+        self.bounds.take(schedule)
         begun, done = time.perf_counter(), 0
         found: list[Array] = []
         for batch in self.batches:
             if done < most:
-                found.append(bounds.decide(batch.inputs, 1).margin > 0.0)
+                found.append(self.bounds.decide(batch.inputs, 1).margin)
                 done += len(batch.rows)
         self.seconds += time.perf_counter() - begun
         self.bounded += done
-        decided: Array = np.concatenate(found)
-        return decided
+        margins: Array = np.concatenate(found)
+        return margins
 
     def labels(self, schedule: Schedule) -> Array:
         """Return the labels that the middles of the boxes give, in the network's own dtypes."""
-        bounds, prefixes = self.bounds()
-        prefixes.read(schedule)
-        values = {own: prefixes.values(name) for own, name in bounds.names.items()}
-        self.bytes_read += prefixes.bytes_read
+        values = {
+            own: self.prefixes.values(name, schedule[name])
+            for own, name in self.bounds.names.items()
+        }
         job = self._job
         module = modules.build(job.network, values).to(job.device)
         found = [
@@ -127,16 +120,18 @@ def calibrate(job: Job, fit: Fit) -> Measured:
     """
     begun = time.perf_counter()
     trial = _Trial(job, fit)
-    bounds, prefixes = trial.bounds()
-    steps = bounds.steps()
+    steps = trial.bounds.steps()
     truth, forward = trial.exact()
-    most = int(_SECONDS / (_PASSES * _BOUND_COST * max(forward, 1e-9)))
+    cut = cut_steps(job.network, steps)
+    passes = _PASSES + sum(len(found) > 1 for found in cut.values())
+    most = int(_SECONDS / (passes * _BOUND_COST * max(forward, 1e-9)))
     most = min(max(most, INPUTS_MIN), trial.count)
-    rungs = search(job.network, steps, lambda schedule: trial.decided(schedule, most))
+    # The last rung is the exact one.
+    rungs = search(cut, lambda schedule: trial.margins(schedule, most))[:-1]
     agreements = tuple(
         (trial.count, int((trial.labels(rung.schedule) != truth).sum())) for rung in rungs
     )
-    estimate = _estimate(trial, estimate_schedules(job.network, steps), prefixes.nbytes, truth)
+    estimate = _estimate(trial, estimate_schedules(job.network, steps), truth)
     assert job.target.snapshot is not None
     found = Calibration(
         snapshot=job.target.snapshot.label,
@@ -151,22 +146,17 @@ def calibrate(job: Job, fit: Fit) -> Measured:
         forward_seconds=forward,
         bound_seconds=trial.seconds / max(trial.bounded, 1),
     )
-    return Measured(found, trial.bytes_read, time.perf_counter() - begun)
+    return Measured(found, trial.prefixes.bytes_read, time.perf_counter() - begun)
 
 
-def _estimate(
-    trial: _Trial,
-    schedules: Sequence[Schedule],
-    nbytes: Callable[[Schedule], int],
-    truth: Array,
-) -> Audited:
+def _estimate(trial: _Trial, schedules: Sequence[Schedule], truth: Array) -> Audited:
     """Choose a schedule by every other input, and count the misses of the rest."""
     for schedule in schedules:
         missed = trial.labels(schedule) != truth
         if missed[::2].mean() <= _MISSES_SHARE_MAX or schedule is schedules[-1]:
             break
     audited = missed[1::2]
-    return Audited(schedule, nbytes(schedule), len(audited), int(audited.sum()))
+    return Audited(schedule, trial.prefixes.nbytes(schedule), len(audited), int(audited.sum()))
 
 
 def calibration_for(job: Job, steps: Mapping[str, Sequence[Step]]) -> Calibration | None:

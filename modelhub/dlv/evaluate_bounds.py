@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from modelhub.catalog.records import TensorRecord
 from modelhub.dlv import evaluate_run as running
-from modelhub.dlv.prefixes import Prefixes, Step
+from modelhub.dlv.prefixes import Prefixes
 from modelhub.errors import BadInputError
 from modelhub.net.arguments import Ref
 from modelhub.net.clean_names import by_clean_name
 from modelhub.net.graph import Network
 from modelhub.optional import require
+from modelhub.progressive.search import Step
 from modelhub.tensors.dtypes import from_numpy
 
 __all__ = ["Answers", "Bounds", "NoBoundsError", "Verdicts", "names_of"]
@@ -105,9 +106,11 @@ class Bounds:
         self.names = names
         self._held: dict[str, int] = {}
         self._boxes: dict[str, Any] = {}
+        self._prepared: Any = None
         self._exact: dict[str, Any] | None = None
         self._torch: Any = require("torch", "torch")
         self._margins: Any = require("modelhub.progressive.margins", "torch")
+        self._prepare: Any = require("modelhub.progressive.prepare", "torch").prepare
         self._propagate: Any = require("modelhub.progressive.propagate", "torch")
         self._unsupported: Any = require("modelhub.progressive.calls", "torch").UnsupportedError
         self._intervals: Any = require("modelhub.progressive.intervals", "torch")
@@ -119,7 +122,10 @@ class Bounds:
 
     def steps(self) -> dict[str, Sequence[Step]]:
         """Return the prefixes of each tensor that the network reads, by the snapshot's names."""
-        return {name: self._prefixes.steps(name) for name in self.names.values()}
+        return {
+            name: [Step(s.segments, s.bits, s.nbytes) for s in self._prefixes.steps(name)]
+            for name in self.names.values()
+        }
 
     def full(self) -> dict[str, int]:
         """Return the schedule that reads all weights of the network."""
@@ -128,20 +134,22 @@ class Bounds:
     def take(self, schedule: Schedule) -> int:
         """Read what a schedule asks for and return the bytes fetched now.
 
+        Bounds are by the schedule from then on, also where more was read before.
+
         Raises:
             NoBoundsError: a weight may be infinite or no number.
         """
-        wanted = {name: schedule[name] for name in self.names.values() if name in schedule}
+        wanted = {name: schedule[name] for name in self.names.values()}
         fetched = self._prefixes.read(wanted)
         for own, name in self.names.items():
-            held = wanted.get(name, 0)
-            if held > self._held.get(own, 0):
-                self._boxes[own] = self._box(name)
-                self._held[own] = held
+            if self._held.get(own) != wanted[name]:
+                self._boxes[own] = self._box(name, wanted[name])
+                self._held[own] = wanted[name]
+                self._prepared = None
         return fetched
 
-    def _box(self, name: str) -> Any:
-        lo, hi = self._prefixes.box(name)
+    def _box(self, name: str, segments: int) -> Any:
+        lo, hi = self._prefixes.box(name, segments)
         least = self._double(lo)
         if not least.is_floating_point():
             return least
@@ -174,8 +182,13 @@ class Bounds:
         for array in inputs.values():
             if array.dtype.kind == "f":
                 finite &= np.isfinite(array).reshape(count, -1).all(axis=1)
+        if not finite.all():
+            # One of them would keep the whole batch from the quick way.
+            inputs = {name: _zeroed(array, ~finite) for name, array in inputs.items()}
         with running.exact_products(self._torch, self._device), self._torch.no_grad():
-            bounds = self._margins.logits(self._network, self._boxes, self._given(inputs, count))
+            if self._prepared is None:
+                self._prepared = self._prepare(self._network, self._boxes)
+            bounds = self._prepared.logits(self._given(inputs, count))
             found = self._margins.labels(bounds)
             margin = np.where(finite, found.margin.cpu().numpy()[:count], -np.inf)
             places, set_margin = self._sets(bounds, k, margin > 0.0)
@@ -206,6 +219,8 @@ class Bounds:
             values = {own: self._prefixes.values(name) for own, name in self.names.items()}
             self._exact = {own: self._double(array) for own, array in values.items()}
             self._boxes.clear()
+            self._held.clear()
+            self._prepared = None
         count = len(next(iter(inputs.values())))
         output = self._network.outputs
         with (
@@ -253,13 +268,21 @@ class Bounds:
         }
 
 
+def _zeroed(array: Array, rows: Array) -> Array:
+    made = array.copy()
+    made[rows] = 0
+    return made
+
+
 def _rows_of(bounds: Any, rows: Any) -> Any:
-    chosen = {
-        name: part.map(lambda end: end[rows])
-        for name in ("values", "operands")
-        if (part := getattr(bounds, name)) is not None
-    }
-    return dataclasses.replace(bounds, **chosen)
+    """Return the bounds of some inputs of a batch."""
+    operands, ends = bounds.operands, bounds.ends
+    return dataclasses.replace(
+        bounds,
+        values=bounds.values.map(lambda end: end[rows]),
+        operands=None if operands is None else operands.map(lambda end: end[rows]),
+        ends=None if ends is None else ends[rows],
+    )
 
 
 def names_of(network: Network, there: Iterable[TensorRecord], where: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ from modelhub.net import module as modules
 from modelhub.net.graph import Network
 from modelhub.optional import require
 from modelhub.progressive.audit import CONFIDENCE, upper_bound
-from modelhub.progressive.ladder import estimate_schedules
+from modelhub.progressive.ladder import estimate_schedule
 from modelhub.report import human
 
 __all__ = ["estimate"]
@@ -67,7 +67,7 @@ def estimate(job: Job) -> Evaluation:
     bounds = job.bounds(prefixes, fit)
     calibration = calibration_for(job, bounds.steps())
     schedule = (
-        estimate_schedules(job.network, bounds.steps())[0]
+        estimate_schedule(job.network, bounds.steps())
         if calibration is None
         else calibration.estimate.schedule
     )

@@ -21,8 +21,12 @@ from modelhub.dlv.evaluate_options import CERTIFY, STATUSES, Evaluation
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.progressive.break_even import Speeds, climbing_seconds, exact_seconds
 from modelhub.progressive.guards import guard_of
-from modelhub.progressive.ladder import Rung, default
+from modelhub.progressive.ladder import default
+from modelhub.progressive.search import Rung
 from modelhub.report import human
+
+# What bounds cost over a forward pass in float64, where that was not measured.
+_BOUND_COST = 4.0
 
 __all__ = ["Ladder", "climb", "ladder_of", "progressive"]
 
@@ -84,23 +88,28 @@ def climb(
     return tuple(notes)
 
 
-def _speeds(climbing: Climb, prefixes: Prefixes, ladder: Ladder) -> Speeds | None:
-    """Return what was measured so far; None as long as nothing was."""
+def _speeds(climbing: Climb, ladder: Ladder, rate: float) -> Speeds | None:
+    """Return what was measured so far; None as long as nothing was.
+
+    Args:
+        rate: Bytes of a second.
+    """
     bounded = sum(one.inputs for one in climbing.passed)
-    if not bounded or not prefixes.bytes_read:
+    if not bounded:
         return None
     bound = sum(one.bounding_seconds for one in climbing.passed) / bounded
-    # Bounds take two to five times what a forward pass in float64 does.
-    forward = ladder.forward_seconds if math.isfinite(ladder.forward_seconds) else bound / 4
-    return Speeds(prefixes.seconds / prefixes.bytes_read, forward, bound)
+    forward = ladder.forward_seconds
+    return Speeds(1 / rate, forward if math.isfinite(forward) else bound / _BOUND_COST, bound)
 
 
 def _exact_is_faster(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place: int) -> bool:
-    speeds = _speeds(climbing, prefixes, ladder)
+    # Nothing is known of the link before something came over it.
+    rate = prefixes.far_rate
+    speeds = None if rate is None else _speeds(climbing, ladder, rate)
     rungs = ladder.rungs[place:]
-    if speeds is None or any(math.isnan(rung.certified) for rung in rungs):
+    if speeds is None or any(math.isnan(rung.share) for rung in rungs):
         return False
-    done = ladder.rungs[place - 1].certified if place else 0.0
+    done = ladder.rungs[place - 1].share if place else 0.0
     read, full, count = prefixes.bytes_read, prefixes.bytes_full, climbing.undecided
     return exact_seconds(read, full, count, speeds) < climbing_seconds(
         rungs, done, read, full, count, speeds
@@ -108,7 +117,9 @@ def _exact_is_faster(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place:
 
 
 def _local_note(climbing: Climb, prefixes: Prefixes, ladder: Ladder) -> str:
-    speeds = _speeds(climbing, prefixes, ladder)
+    if not prefixes.bytes_read:
+        return ""
+    speeds = _speeds(climbing, ladder, prefixes.bytes_read / max(prefixes.seconds, 1e-9))
     if speeds is None:
         return ""
     spent = prefixes.seconds + climbing.exact_seconds

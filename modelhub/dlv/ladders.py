@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from modelhub.catalog.records import AnnotationRecord
-from modelhub.dlv.prefixes import Step
-from modelhub.progressive.ladder import Rung
+from modelhub.progressive.search import Rung, Step
 
 __all__ = ["LADDER", "Audited", "Calibration", "calibration_of", "storage_of"]
 

@@ -107,6 +107,16 @@ class Prefixes:
         return self._kept.seconds
 
     @property
+    def is_far(self) -> bool:
+        """Whether bytes lie in a tier, where reading them may take long."""
+        return self._kept.is_far({self._storage(name).id for name in self.names})
+
+    @property
+    def far_rate(self) -> float | None:
+        """Bytes of a second that came out of a tier; None as long as none did."""
+        return self._kept.far_rate
+
+    @property
     def requests(self) -> int:
         """How often a file was read or a place asked."""
         return self._kept.requests
@@ -149,10 +159,13 @@ class Prefixes:
         """Say whether all of a tensor is at hand."""
         return self.held(name) == self.steps(name)[-1].segments
 
-    def box(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def box(self, name: str, segments: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the least and the greatest value of each weight that what was read allows.
 
         Where leading bits show an infinity or a NaN the tensor is read whole.
+
+        Args:
+            segments: Look at so many of the leading segments only; all that were read by default.
 
         Returns:
             Two float64 arrays of the tensor's shape, or twice the same one if it is exact; tensors
@@ -163,14 +176,15 @@ class Prefixes:
             RemoteError, CorruptionError: as for `read`.
         """
         tensor, storage = self._tensor(name), self._storage(name)
-        segments = self._read(name)
+        segments = min(self._read(name), segments or self._read(name))
         if self._kept.is_cut(storage.id, segments):
             return self._cut(tensor, storage, segments)
         array = self._leading(name)
         if tensor.dtype not in DTYPES:
             return array, array
         try:
-            return weights_box(array, array.itemsize if self.is_exact(name) else segments)
+            whole = segments == self.steps(name)[-1].segments
+            return weights_box(array, array.itemsize if whole else segments)
         except BadInputError:
             # An infinity or a NaN has no neighbours.
             self.read({name: self.steps(name)[-1].segments})
@@ -189,18 +203,18 @@ class Prefixes:
         ends = replace(tensor, dtype="float64")
         return view_of(least, ends), view_of(greatest, ends)
 
-    def values(self, name: str) -> np.ndarray:
+    def values(self, name: str, segments: int | None = None) -> np.ndarray:
         """Return the middle of each weight's box in the tensor's dtype; once complete, the weights.
 
-        Where a box is unbounded it is the end that is not.
+        Where a box is unbounded it is the end that is not. Segments are as for `box`.
 
         Raises:
             UsageError, RemoteError, CorruptionError: as for `box`.
         """
-        if not self.is_exact(name):
-            least, greatest = self.box(name)
+        if segments is not None or not self.is_exact(name):
+            least, greatest = self.box(name, segments)
             # Boxes of infinities are read whole.
-            if not self.is_exact(name):
+            if least is not greatest:
                 with np.errstate(invalid="ignore"):
                     middle = least + (greatest - least) / 2
                 near = np.where(np.isfinite(least), least, greatest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +96,18 @@ class KeptPrefixes:
     def seconds(self) -> float:
         """The time that reading took."""
         return self._ranges.seconds
+
+    @property
+    def far_rate(self) -> float | None:
+        """Return the bytes of a second out of companions; None as long as none were read."""
+        ranges = self._ranges
+        return ranges.far_bytes_read / ranges.far_seconds if ranges.far_bytes_read else None
+
+    def is_far(self, object_ids: Iterable[bytes]) -> bool:
+        """Say whether bytes of some objects, or of what they stand on, lie in companions."""
+        with self._mutex:
+            chains = [self._chain(object_id) for object_id in object_ids]
+        return any(kept.near < kept.count for chain in chains for kept in chain)
 
     def _chain(self, object_id: bytes) -> list[_Kept]:
         chain = self._chains.get(object_id)

@@ -85,6 +85,7 @@ class RangeReader:
             companions sent whole by a place that knows no ranges.
         requests: How often a file was read, or a place asked.
         seconds: The time that took.
+        far_bytes_read, far_seconds: Of these, what came out of companions.
     """
 
     def __init__(self, store: Store) -> None:
@@ -95,6 +96,8 @@ class RangeReader:
         self.bytes_read = 0
         self.requests = 0
         self.seconds = 0.0
+        self.far_bytes_read = 0
+        self.far_seconds = 0.0
 
     def read(
         self, reader: _core.PackReader, wanted: Sequence[Piece], welcome: Iterable[Piece] = ()
@@ -117,7 +120,10 @@ class RangeReader:
         try:
             found = dict(self._local(reader, near))
             if far:
+                middle, before = time.perf_counter(), self.bytes_read
                 found.update(self._far(reader, runs, far, welcome))
+                self.far_seconds += time.perf_counter() - middle
+                self.far_bytes_read += self.bytes_read - before
         finally:
             self.seconds += time.perf_counter() - begun
         return found

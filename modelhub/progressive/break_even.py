@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelhub.progressive.ladder import Rung
+from modelhub.progressive.search import Rung
 
 __all__ = ["Speeds", "climbing_seconds", "exact_seconds"]
 
@@ -48,7 +48,7 @@ def climbing_seconds(
     for rung in rungs:
         total += reached * max(rung.nbytes - read, 0) * speeds.fetch + left * speeds.bound
         read = max(read, rung.nbytes)
-        decided = (rung.certified - done) / (1.0 - done) if done < 1.0 else 1.0
+        decided = (rung.share - done) / (1.0 - done) if done < 1.0 else 1.0
         decided = min(max(decided, 0.0), 1.0)
         left = count * (1.0 - decided)
         reached = 1.0 - decided**count

@@ -85,7 +85,7 @@ def test_labels_are_those_of_float64(repository: Repository, data: Path, make: A
     # Margins are proved: what there is, is no less.
     two = np.sort(outputs, axis=1)[:, -2:]
     proved = predictions.status != "exact"
-    assert 0 < proved.sum() < COUNT
+    assert proved.mean() > 0.9
     assert (predictions.margin[proved] <= (two[:, 1] - two[:, 0])[proved]).all()
     assert (predictions.margin[predictions.status == "certified"] > found.facts["guard"]).all()
     assert (predictions.nbytes[proved] < found.bytes_full).all()
