@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from modelhub.archival import SOLVERS
 from modelhub.cli.context import Context
+from modelhub.cli.data_options import configure_data, data_options
 from modelhub.cli.html_file import write_html
 from modelhub.cli.output import Output
 from modelhub.cli.view_archive import archive_document, archive_page, say_archive
+from modelhub.cli.view_calibrated import calibrated_document, calibrated_grid
 from modelhub.cli.view_layout import layout_document, say_layout
 from modelhub.dlv.archive import ALPHA_DEFAULT, SCHEMES, archive
+from modelhub.dlv.archive_calibrate import calibrate_versions
 from modelhub.dlv.archive_layout import LAYOUTS, store_as
 from modelhub.dlv.state import Repo
 from modelhub.errors import UsageError
@@ -26,7 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "revs",
         metavar="REV",
         nargs="*",
-        help="with --layout: the versions or snapshots to store so; all without any",
+        help="with --layout or --calibrate: the versions or snapshots that are meant; all without "
+        "any",
     )
     parser.add_argument(
         "--layout",
@@ -34,6 +39,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="plan nothing; store tensors alone, so that few bits of all values can be read first "
         "(progressive), or as they were (ordinary); docs/guide/archive.md",
     )
+    parser.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        type=Path,
+        help="plan nothing; find by up to 256 examples what `eval --progressive` and --estimate "
+        "should read first, and keep it with the version; after --layout, if both are given",
+    )
+    configure_data(parser)
     parser.add_argument(
         "--alpha",
         metavar="A",
@@ -74,10 +87,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, values: argparse.Namespace) -> int:
     """Plan, and store what the plan stores in another way."""
     output = Output(context)
-    if values.layout is not None:
-        return _store_as(output, context, values)
+    if values.layout is not None or values.calibrate is not None:
+        return _prepare(output, context, values)
     if values.revs:
-        raise UsageError("REV without --layout", expected="none: all versions are planned for")
+        raise UsageError(
+            "REV without --layout or --calibrate", expected="none: all versions are planned for"
+        )
     explained = values.explain or values.html is not None
     with (
         Repo.open(context.start) as repo,
@@ -110,22 +125,33 @@ def run(context: Context, values: argparse.Namespace) -> int:
     return 0 if result.feasible or result.solver in ("mst", "last") else 1
 
 
-def _store_as(output: Output, context: Context, values: argparse.Namespace) -> int:
-    """Store tensors in another layout."""
+def _prepare(output: Output, context: Context, values: argparse.Namespace) -> int:
+    """Store tensors in another layout, calibrate, or do both."""
     planned = (values.budget, values.explain, values.html, values.alpha != ALPHA_DEFAULT)
+    option = "--calibrate" if values.layout is None else "--layout"
     if any(planned) or (values.scheme, values.solver) != (SCHEMES[0], SOLVERS[0]):
-        raise UsageError(
-            "--layout with an option of plans", expected="--layout with REV and --dry-run alone"
-        )
-    with Repo.open(context.start) as repo, output.progress("storing") as progress:
-        result = store_as(
-            repo,
-            values.layout,
-            values.revs,
-            dry_run=values.dry_run,
-            progress=progress,
-            on_wait=output.wait,
-        )
-    output.document(layout_document(result))
-    say_layout(output, result)
+        raise UsageError(f"{option} with an option of plans", expected=f"{option} with REV alone")
+    if values.dry_run and values.calibrate is not None:
+        raise UsageError("--calibrate with --dry-run", expected="one of them")
+    document: dict[str, Any] = {}
+    with Repo.open(context.start) as repo:
+        if values.layout is not None:
+            with output.progress("storing") as progress:
+                result = store_as(
+                    repo,
+                    values.layout,
+                    values.revs,
+                    dry_run=values.dry_run,
+                    progress=progress,
+                    on_wait=output.wait,
+                )
+            say_layout(output, result)
+            document |= layout_document(result)
+        if values.calibrate is not None:
+            found = calibrate_versions(
+                repo, values.calibrate, values.revs, data_options(values), on_wait=output.wait
+            )
+            output.block(calibrated_grid(found))
+            document |= calibrated_document(found)
+    output.document(document)
     return 0

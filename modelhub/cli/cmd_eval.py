@@ -5,24 +5,22 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelhub.cli.context import Context
+from modelhub.cli.data_options import configure_data, data_options
 from modelhub.cli.output import Output
 from modelhub.cli.view_eval import eval_blocks, eval_document, number_text, values_of
-from modelhub.data import FITS
 from modelhub.dlv.evaluate import evaluate, write_predictions
 from modelhub.dlv.evaluate_options import (
-    BATCH_SIZE,
     CERTIFY,
     ESTIMATE,
     EXACT,
     PROGRESSIVE,
     TOP_K,
-    EvalOptions,
     Evaluation,
 )
-from modelhub.dlv.evaluate_run import DEVICES
 from modelhub.dlv.evaluate_scores import FORMS
 from modelhub.dlv.requirements import Requirement, parse_requirement, unmet
 from modelhub.dlv.state import Repo
@@ -60,31 +58,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-keep", action="store_true", help="do not keep results")
     parser.add_argument("--full", action="store_true", help="leave no class out")
     running = parser.add_argument_group("how it runs")
-    running.add_argument("--device", choices=DEVICES, default=DEVICES[0])
-    running.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=int,
-        default=BATCH_SIZE,
-        help="examples at a time (default %(default)s)",
-    )
     running.add_argument(
         "--outputs", choices=FORMS, help="what the network gives, if its last node does not tell"
     )
     _configure_prefixes(parser)
-    values = parser.add_argument_group("what is done to the values of x")
-    values.add_argument(
-        "--divide-by",
-        metavar="N",
-        type=float,
-        help="make whole numbers floats, divided by N (images: 255 unless given)",
-    )
-    values.add_argument("--mean", metavar="M[,M...]", help="subtract, for each channel or for all")
-    values.add_argument("--std", metavar="S[,S...]", help="divide by, for each channel or for all")
-    values.add_argument("--resize", choices=FITS, help="how images get the network's size")
-    values.add_argument(
-        "--image-size", metavar="HxW", help="size of images where the network leaves it free"
-    )
+    configure_data(parser)
 
 
 def _configure_prefixes(parser: argparse.ArgumentParser) -> None:
@@ -141,15 +119,9 @@ def run(context: Context, values: argparse.Namespace) -> int:
     requirements = [parse_requirement(text) for text in values.require]
     if values.predictions is not None and len(values.revs) > 1:
         raise UsageError(f"--predictions with {len(values.revs)} versions", expected="one version")
-    options = EvalOptions(
+    options = replace(
+        data_options(values),
         top=values.top,
-        device=values.device,
-        batch_size=values.batch_size,
-        divide_by=values.divide_by,
-        mean=_numbers("--mean", values.mean),
-        std=_numbers("--std", values.std),
-        image_size=_size(values.image_size),
-        resize=values.resize,
         outputs=values.outputs,
         keep=not values.no_keep,
         mode=_mode(values),
@@ -196,19 +168,3 @@ def _failed(found: Sequence[Evaluation], requirements: Sequence[Requirement]) ->
         for requirement, value in unmet(requirements, values_of(one))
         for text in (number_text(value),)
     ]
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",")) if text is not None else ()
-    except ValueError as error:
-        raise UsageError(f"{option} {text}", expected="numbers with commas between") from error
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        raise UsageError(f"--image-size {text}", expected="HxW, such as 224x224")
-    return int(found[1]), int(found[2])

@@ -48,10 +48,11 @@ Schedule = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A calibration, the compressed bytes that were read for it, and how long it took."""
+    """A calibration, the compressed bytes that were read for it and are there, and its seconds."""
 
     calibration: Calibration
     bytes_read: int
+    bytes_full: int
     seconds: float
 
 
@@ -146,7 +147,8 @@ def calibrate(job: Job, fit: Fit) -> Measured:
         forward_seconds=forward,
         bound_seconds=trial.seconds / max(trial.bounded, 1),
     )
-    return Measured(found, trial.prefixes.bytes_read, time.perf_counter() - begun)
+    read, full = trial.prefixes.bytes_read, trial.prefixes.bytes_full
+    return Measured(found, read, full, time.perf_counter() - begun)
 
 
 def _estimate(trial: _Trial, schedules: Sequence[Schedule], truth: Array) -> Audited:

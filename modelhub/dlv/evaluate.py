@@ -21,7 +21,7 @@ from modelhub.dlv import evaluate_run as running
 from modelhub.dlv.annotate import annotate
 from modelhub.dlv.evaluate_estimate import estimate
 from modelhub.dlv.evaluate_inputs import label_beyond
-from modelhub.dlv.evaluate_job import Job
+from modelhub.dlv.evaluate_job import Job, network_to_run
 from modelhub.dlv.evaluate_options import (
     BATCH_SIZE,
     ESTIMATE,
@@ -35,13 +35,12 @@ from modelhub.dlv.evaluate_options import (
 from modelhub.dlv.evaluate_progressive import progressive
 from modelhub.dlv.evaluate_scores import Predictions, Tally
 from modelhub.dlv.evaluations import EVAL, Evaluated, evaluations_of
-from modelhub.dlv.networks import load, network_of
+from modelhub.dlv.networks import load
 from modelhub.dlv.progress import Progress
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
-from modelhub.errors import BadInputError, NotFoundError, PermissionDeniedError, UsageError
+from modelhub.errors import PermissionDeniedError, UsageError
 from modelhub.fs import files
-from modelhub.net.graph import Network
 
 __all__ = ["BATCH_SIZE", "TOP_K", "EvalOptions", "Evaluation", "evaluate", "write_predictions"]
 
@@ -76,7 +75,7 @@ def evaluate(
         raise UsageError("no version to evaluate", expected="one or more revisions")
     check_options(options)
     targets = [resolve(repo, rev) for rev in revs]
-    networks = [_network(repo, target) for target in targets]
+    networks = [network_to_run(repo, target) for target in targets]
     device = running.device_of(options.device)
     facts = data_sets.facts_of(data)
     done = 0
@@ -100,21 +99,6 @@ def evaluate(
         found.append(_kept(repo, job.target, one, options, on_wait) if options.keep else one)
         done += one.scores.n
     return tuple(found)
-
-
-def _network(repo: Repo, target: Resolved) -> Network:
-    if target.snapshot is None:
-        raise NotFoundError(f"{format_rev(target.version)} has no weights to evaluate")
-    network = network_of(repo, target.version)
-    if not network.executable:
-        raise BadInputError(
-            "the version was committed as weights alone, so it cannot run",
-            expected="a version with its network",
-            where=format_rev(target.version),
-            hint="commit it again with --network FILE, or from Python with network= and "
-            "example_inputs=",
-        )
-    return network
 
 
 def _count(job: Job) -> int:

@@ -15,13 +15,15 @@ from modelhub.dlv.evaluate_bounds import Bounds, names_of
 from modelhub.dlv.evaluate_inputs import Inputs
 from modelhub.dlv.evaluate_options import EvalOptions, Evaluation
 from modelhub.dlv.evaluate_scores import Predictions, Scores
+from modelhub.dlv.networks import network_of
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import Resolved, format_rev
 from modelhub.dlv.state import Repo
 from modelhub.dlv.weights import entries
+from modelhub.errors import BadInputError, NotFoundError
 from modelhub.net.graph import Network
 
-__all__ = ["Job"]
+__all__ = ["Job", "network_to_run"]
 
 # Images of 8 bits become 0 to 1, which is what torchvision gives.
 _IMAGE_DIVISOR = 255.0
@@ -142,3 +144,24 @@ class Job:
             facts=facts or {},
             notes=notes,
         )
+
+
+def network_to_run(repo: Repo, target: Resolved) -> Network:
+    """Return the network of a version that can be evaluated.
+
+    Raises:
+        NotFoundError: it has no weights.
+        BadInputError: it was committed as weights alone.
+    """
+    if target.snapshot is None:
+        raise NotFoundError(f"{format_rev(target.version)} has no weights to evaluate")
+    network = network_of(repo, target.version)
+    if not network.executable:
+        raise BadInputError(
+            "the version was committed as weights alone, so it cannot run",
+            expected="a version with its network",
+            where=format_rev(target.version),
+            hint="commit it again with --network FILE, or from Python with network= and "
+            "example_inputs=",
+        )
+    return network
