@@ -20,7 +20,7 @@ from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.strips import STRIPS_MAX, check_planes, row_blocks
-from modelhub.dlv.weights import entries, matching, read_counted
+from modelhub.dlv.weights import entries, matching, read_counted, read_leading, reads_prefix
 from modelhub.errors import NotFoundError, UsageError
 from modelhub.net.align import Alignment, align
 from modelhub.pas import tree as trees
@@ -345,11 +345,16 @@ def _measure(a: TensorRecord, b: TensorRecord, reading: _Reading) -> tuple[Meter
         heats = Heat(shape), Heat(shape), Heat(shape)
         reading.strips_left -= 1
     blocks: Iterable[tuple[int, int] | None] = (None,)
-    if not (meter.bytewise or a.view is not None):
+    # Bits of a fixed entry say the same as those of another alone.
+    both_cut = a.dtype == b.dtype and all(
+        reads_prefix(reading.repo, side, reading.planes) for side in (a, b)
+    )
+    read = read_leading if both_cut else read_counted
+    if not (meter.bytewise or a.view is not None or both_cut):
         blocks = row_blocks(b, max(a.nbytes, b.nbytes))
     for block in blocks:
-        left = read_counted(reading.repo, a, reading.planes, block)
-        right = read_counted(reading.repo, b, reading.planes, block)
+        left = read(reading.repo, a, reading.planes, block)
+        right = read(reading.repo, b, reading.planes, block)
         reading.read += left.bytes_read + right.bytes_read
         meter.add(left.array, right.array)
         reading.add(right.array.nbytes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelhub import ids
 from modelhub.catalog import Catalog, WriteTxn
 from modelhub.dlv import record
-from modelhub.errors import ModelHubError
+from modelhub.errors import ModelHubError, RemoteError
 from modelhub.fs import files
 from modelhub.fs.layout import Layout
 from modelhub.pas import manifest as manifests
@@ -22,6 +22,10 @@ from modelhub.tensors.arrays import TensorSpec
 from modelhub.tensors.sketches import ELEMENTS_MIN, sketch
 
 __all__ = ["Reindexed", "reindex"]
+
+# What a tensor is sketched by if the rest of it is out of reach: two bytes tell sign, exponent and
+# seven bits of a float32, and all of what is shorter.
+_LEADING_PLANES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,15 @@ def _put_sketches(txn: WriteTxn, store: Store, found: list[_Found]) -> None:
         spec = TensorSpec(storage.dtype, storage.shape)
         if spec.count < ELEMENTS_MIN:
             continue
-        try:
-            made = sketch(spec, store.read(storage.id).data)
-        except ModelHubError:
-            continue  # The check of packs says why.
+        made = None
+        # Leading bytes are as good as all to find a tensor by: a tier out of reach is no matter.
+        for planes in (None, _LEADING_PLANES):
+            try:
+                made = sketch(spec, store.read(storage.id, planes=planes).data)
+                break
+            except RemoteError:
+                continue
+            except ModelHubError:
+                break  # The check of packs says why.
         if made is not None:
             record.put_sketches(txn, {storage.id: made})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from modelhub.catalog.records import TensorRecord
 from modelhub.dlv.heat import Heat
 from modelhub.dlv.state import Repo
-from modelhub.dlv.weights import read_counted
+from modelhub.dlv.weights import read_leading, reads_prefix
 from modelhub.errors import UsageError
 from modelhub.tensors.dtypes import by_name
 
@@ -88,8 +88,11 @@ def tensor_heats(
 def _heat(repo: Repo, record: TensorRecord, planes: int | None) -> TensorHeat:
     shape = tuple(record.shape)
     heat, read = Heat(shape), 0
-    for block in row_blocks(record, record.nbytes):
-        part = read_counted(repo, record, planes, block)
+    blocks: Iterable[tuple[int, int] | None] = row_blocks(record, record.nbytes)
+    if reads_prefix(repo, record, planes):
+        blocks = (None,)
+    for block in blocks:
+        part = read_leading(repo, record, planes, block)
         read += part.bytes_read
         heat.add(part.array, block[0] if block else 0)
     kept = planes if planes is not None and planes < by_name(record.dtype).width else None

@@ -15,7 +15,8 @@ from modelhub.pas import tree as trees
 from modelhub.pas.retrieve import Planes, ReadArray, read_storage, view_of
 from modelhub.pas.tree import StoredStorage, StoredTensor
 from modelhub.progressive.boxes import DTYPES, weights_box
-from modelhub.tensors.dtypes import by_code, from_numpy
+from modelhub.tensors.arrays import TensorSpec, from_bytes
+from modelhub.tensors.dtypes import by_code, by_name, from_numpy
 
 __all__ = [
     "entries",
@@ -23,7 +24,9 @@ __all__ = [
     "matching",
     "planes_for",
     "read_counted",
+    "read_leading",
     "read_tensor",
+    "reads_prefix",
     "weights",
     "weights_counted",
 ]
@@ -95,6 +98,31 @@ def read_counted(
     tensor = StoredTensor(record.name, 0, record.dtype, tuple(record.shape), offset, strides)
     read = read_storage(repo.store, flat, planes=planes)
     array = view_of(read.array, tensor)
+    return ReadArray(array if rows is None else array[rows[0] : rows[1]], read.bytes_read)
+
+
+def reads_prefix(repo: Repo, record: TensorRecord, planes: int | None) -> bool:
+    """Say whether `read_leading` reads bits of a fixed entry, and with them the tensor whole."""
+    if planes is None or record.view is not None or planes >= by_name(record.dtype).width:
+        return False
+    return repo.store.entry(record.id).is_fixed
+
+
+def read_leading(
+    repo: Repo,
+    record: TensorRecord,
+    planes: int | None = None,
+    rows: tuple[int, int] | None = None,
+) -> ReadArray:
+    """Return what `read_counted` does, but of a tensor in the progressive layout its leading bits.
+
+    For pictures and comparisons, which need no more than the size of values: so many bytes are
+    read of either layout. Values are those of the leading `8 planes` bits, toward zero.
+    """
+    if planes is None or not reads_prefix(repo, record, planes):
+        return read_counted(repo, record, planes, rows)
+    read = repo.store.read_prefix(record.id, 8 * planes)
+    array = from_bytes(read.data, TensorSpec(record.dtype, tuple(record.shape)))
     return ReadArray(array if rows is None else array[rows[0] : rows[1]], read.bytes_read)
 
 

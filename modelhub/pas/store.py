@@ -8,6 +8,7 @@ pack the near file is opened first, and its companion once bytes of it are neede
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections import OrderedDict
@@ -269,6 +270,35 @@ class Store:
                 if error.kind != "tier":
                     raise
         return Read(data, decode(self._with_far(object_id, chain, planes)))
+
+    def read_prefix(self, object_id: bytes, bits: int) -> Read:
+        """Decode the leading bits of each value of a fixed entry; values are cut toward zero.
+
+        Args:
+            bits: At least so many, the sign counted; as the entry is cut, it may be some more.
+
+        Raises:
+            CorruptionError, RemoteError: as for `read`.
+        """
+        chain = self.chain(object_id)
+        entry = chain[0][0].entry(chain[0][1])
+        told = list(itertools.accumulate(entry.segment_bits[:-1]))
+        segments = 1 + next((n for n, known in enumerate(told) if known >= bits), len(told))
+        if not entry.is_fixed or segments > len(told):
+            return self.read(object_id)
+        data = np.empty(entry.raw_bytes, np.uint8)
+        groups = -(-(entry.raw_bytes // entry.width) // entry.group_elements)
+        exponents = np.empty(groups, np.uint8)
+
+        def decode(link: Link) -> int:
+            return _core.decode_prefix(link, data, exponents, segments, threads=self.threads)
+
+        try:
+            return Read(data, decode(chain[0]))
+        except RemoteError as error:
+            if error.kind != "tier":
+                raise
+        return Read(data, decode(self._with_far(object_id, chain, None)[0]))
 
     def _with_far(self, object_id: bytes, chain: Chain, planes: int | None) -> Chain:
         """Return a chain whose low-order bytes can be read too."""

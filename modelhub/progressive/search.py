@@ -32,6 +32,9 @@ _PRICES = (-60.0, 80.0)
 _HARD_SHARE = 1 / 3
 # Prices tried for one rung beyond the one that was foretold.
 _TRIES = 3
+# Rungs beyond the last that the inputs at hand ask for, in bits: one input in a hundred others asks
+# for more than they do, and without these for everything.
+_BEYOND = (1.5, 3.0, 5.0)
 
 Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
@@ -93,20 +96,21 @@ class _Search:
         if not self._cut or not self._provable.any():
             return (last,)
         self._losses = self._measured()
-        prices = self._foretold()
+        prices = np.sort(self._foretold())
         found: list[Rung] = []
         least = dict.fromkeys(self._cut, 0)
+        price = _PRICES[0]
         for share in shares:
             wanted = math.ceil(share * int(self._provable.sum()))
-            climbed = self._climb(float(np.sort(prices)[wanted - 1]), wanted, least)
+            climbed = self._climb(float(prices[wanted - 1]), wanted, least)
             if climbed is None:
                 break
-            rung, least = climbed
-            if rung.nbytes >= last.nbytes:
-                break
-            if not found or rung.schedule != found[-1].schedule:
-                found.append(rung)
-        return (*found, last)
+            price, rung, least = climbed
+            _append(found, rung)
+        for more in _BEYOND if found else ():
+            schedule = self._schedule(self._places(price + more, least))
+            _append(found, self._rung(schedule, self._of(schedule) > 0.0))
+        return (*(rung for rung in found if rung.nbytes < last.nbytes), last)
 
     def _of(self, schedule: Schedule) -> Floats:
         return np.nan_to_num(np.asarray(self._margins(schedule), np.float64), nan=-np.inf)
@@ -176,9 +180,9 @@ class _Search:
 
     def _climb(
         self, price: float, wanted: int, least: Mapping[str, int]
-    ) -> tuple[Rung, dict[str, int]] | None:
-        """Return a rung at which enough inputs are certified, near the price that was foretold."""
-        best: tuple[Rung, dict[str, int]] | None = None
+    ) -> tuple[float, Rung, dict[str, int]] | None:
+        """Return price, rung and places at which enough are certified, near what was foretold."""
+        best: tuple[float, Rung, dict[str, int]] | None = None
         tried: dict[float, bool] = {}
         step = _PRICE_STEP
         price = round(price / step) * step
@@ -188,7 +192,7 @@ class _Search:
             enough = int(proved.sum()) >= wanted
             tried[price] = enough
             if enough:
-                best = self._rung(self._schedule(places), proved), places
+                best = price, self._rung(self._schedule(places), proved), places
                 if len(tried) > _TRIES:
                     break
                 price -= step
@@ -196,3 +200,9 @@ class _Search:
                 # Further up in growing steps: the foretelling was off.
                 price += step * (1 if len(tried) <= _TRIES else 2 ** (len(tried) - _TRIES))
         return best
+
+
+def _append(found: list[Rung], rung: Rung) -> None:
+    """Add a rung unless it is the last one again."""
+    if not found or rung.schedule != found[-1].schedule:
+        found.append(rung)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -21,6 +22,7 @@ from modelhub.dlv.reindex import reindex
 from modelhub.dlv.remove import remove
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
+from modelhub.dlv.tier import push, set_tier
 from modelhub.pas.scan import pack_names
 from modelhub.tensors.arrays import spec_of, to_bytes
 from modelhub.tensors.sketches import sketch
@@ -214,6 +216,19 @@ def test_reindex_brings_the_sketches_back(repo: Repo) -> None:
         put(again, "imported", imported)
         assert bases_of(again, imported) == renamed_ids(states[2])
     assert fsck(repo.layout.root).ok
+
+
+def test_reindex_knows_tensors_whose_low_bytes_are_out_of_reach(repo: Repo, tmp_path: Path) -> None:
+    state = network(1)
+    put(repo, "model", state)
+    set_tier(repo, str(tmp_path / "cold"))
+    push(repo)
+    (tmp_path / "cold").rename(tmp_path / "away")
+    repo.close()
+    reindex(repo.layout)
+    with Repo.open(repo.layout.root) as again:
+        for array in tuned(state, 5).values():
+            assert len(find(again, array)) == 1
 
 
 def test_gc_takes_sketches_along(repo: Repo) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from modelhub.dlv import strips
+from modelhub.dlv.archive_layout import LAYOUTS, store_as
 from modelhub.dlv.describe import describe
 from modelhub.dlv.diff import diff
 from modelhub.dlv.state import Repo
@@ -13,8 +14,10 @@ RNG = np.random.default_rng(0)
 WEIGHTS = {"w": RNG.normal(size=(300, 40)).astype(np.float32), "b": np.ones(5, np.float32)}
 
 
-def test_leading_bytes_cost_less_to_read(repo: Repo, commit_arrays) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_leading_bytes_cost_less_to_read(repo: Repo, commit_arrays, layout: str) -> None:
     commit_arrays("a", {**WEIGHTS, "steps": np.array(3)})
+    store_as(repo, layout)
     whole = describe(repo, "a", strips=True).heats
     part = describe(repo, "a", strips=True, planes=2).heats
     # Single numbers have no picture.
@@ -36,10 +39,12 @@ def test_the_largest_are_kept(repo: Repo, commit_arrays, monkeypatch: pytest.Mon
     assert [heat.name for heat in describe(repo, "b", strips=True).heats] == ["a1", "w"]
 
 
-def test_diff_from_leading_bytes(repo: Repo, commit_arrays) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_diff_from_leading_bytes(repo: Repo, commit_arrays, layout: str) -> None:
     near = WEIGHTS["w"].view(np.uint32) ^ 1
     commit_arrays("a", WEIGHTS)
     commit_arrays("a", {"w": near.view(np.float32), "b": WEIGHTS["b"] * 2})
+    store_as(repo, layout)
     exact = diff(repo, ["a@1", "a@2"]).comparisons[0]
     part = diff(repo, ["a@1", "a@2"], planes=2, strips=True).comparisons[0]
     assert (exact.totals.changed, exact.totals.agreeing) == (2, 0)
@@ -55,6 +60,14 @@ def test_diff_from_leading_bytes(repo: Repo, commit_arrays) -> None:
     # All bytes are as good as exact.
     full = diff(repo, ["a@1", "a@2"], planes=4).comparisons[0]
     assert full.totals == exact.totals
+
+
+def test_diff_of_two_layouts_compares_the_same_bytes(repo: Repo, commit_arrays) -> None:
+    commit_arrays("a", WEIGHTS)
+    commit_arrays("a", {**WEIGHTS, "w": (WEIGHTS["w"].view(np.uint32) ^ 1).view(np.float32)})
+    store_as(repo, "progressive", ["a@2"])
+    part = diff(repo, ["a@1", "a@2"], planes=2).comparisons[0]
+    assert (part.totals.changed, part.totals.agreeing) == (0, 1)
 
 
 def test_planes_must_be_positive(repo: Repo, commit_arrays) -> None:

@@ -89,9 +89,20 @@ def test_less_is_read_than_by_the_same_bits_everywhere() -> None:
 
 def test_no_schedule_of_one_step_less_in_all_does() -> None:
     network = Network(WEIGHT, best_margins())
-    for rung in search(network.steps, network.margins)[:-1]:
+    ladder = search(network.steps, network.margins)
+    for rung in (rung for rung in ladder if rung.share < 1.0):
         fewer = {name: max(segments - 1, 1) for name, segments in rung.schedule.items()}
         assert (network.margins(fewer) > 0).mean() < rung.share
+
+
+def test_other_inputs_find_rungs_between_the_hardest_here_and_all() -> None:
+    network = Network(WEIGHT, best_margins())
+    ladder = search(network.steps, network.margins)
+    beyond = [rung for rung in ladder if rung.share == 1.0]
+    assert len(beyond) >= 3
+    harder = Network(WEIGHT, best_margins() / 20)
+    shares = [float((harder.margins(rung.schedule) > 0).mean()) for rung in beyond]
+    assert shares[0] < shares[1] <= 1.0
 
 
 def test_inputs_that_nothing_proves_are_left_out() -> None:
