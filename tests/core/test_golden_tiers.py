@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelhub import _core
@@ -83,18 +84,28 @@ def test_leading_bytes_read_from_the_near_file_alone(lab: Any, pack: Path, tmp_p
     for i in range(reader.count):
         entry = reader.entry(i)
         reader.verify(i, near_only=True)
-        if narrows(lab.chain(reader, i)):
-            # A narrower type's difference from float32 needs a byte more of its base.
+        chain = lab.chain(reader, i)
+        if narrows(chain) or any(r.entry(link).is_fixed for r, link in chain):
+            # A narrower type's difference from float32 needs a byte more of its base, and any byte
+            # of a fixed entry all its segments.
             with pytest.raises(RemoteError):
                 lab.read(reader, i, planes=2)
             refused += 1
         else:
             assert lab.read(reader, i, planes=min(2, entry.width)) == leading[entry.id]
-        if reader.near_segments(i) < entry.width:
+        near = reader.near_segments(i)
+        if entry.is_fixed:
+            out = np.empty(entry.raw_bytes, np.uint8)
+            groups = -(-entry.raw_bytes // entry.width // entry.group_elements)
+            args = ((reader, i), out, np.empty(groups, np.uint8))
+            assert _core.decode_prefix(*args, near) == sum(entry.segment_bytes[:near])
+            with pytest.raises(RemoteError):
+                _core.decode_prefix(*args, near + 1)
+        if near < len(entry.segment_bytes):
             with pytest.raises(RemoteError) as caught:
                 lab.read(reader, i)
             assert caught.value.kind == "tier"
-    assert refused == (4 if pack.stem == "mapped" else 0)
+    assert refused == {"mapped": 4, "fixed": 7}.get(pack.stem, 0)
 
 
 @pytest.mark.parametrize("name", EXPECTED["bad"])

@@ -40,6 +40,48 @@ void AddMapped(size_t elements, mh::Conversion conversion, std::vector<Entry>* e
   input.base.shape = {elements};
 }
 
+// A fixed entry, and a delta on it.
+void AddFixed(size_t elements, int mantissa, std::vector<Entry>* entries) {
+  const int width = mantissa == 23 ? 4 : 2;
+  Data weights = mh_test::Weights(elements, width, 8);
+  if (mantissa == 10) {
+    weights.resize(2 * elements);
+    const Data single = mh_test::Weights(elements, 4, 8);
+    mh::ConvertElements(mh::Conversion::kFloatToHalf, single.data(), elements, weights.data());
+  }
+  Add(width, mh::ValueKind::kFloat, weights, entries);
+  entries->back().input.fixed_mantissa = mantissa;
+  entries->back().input.fixed_elements_min = 0;
+  AddDelta(width, mh::ValueKind::kFloat, mh_test::StepFrom(weights, width, 2), weights, entries);
+}
+
+// Prefixes of a fixed entry are its elements truncated.
+void CheckPrefixes(const mh::Link& link, const Data& whole) {
+  const mh::Head& head = link.source->head(link.index);
+  const auto width = static_cast<size_t>(head.type.width);
+  const uint64_t group = head.fixed.group_elements;
+  const auto groups = static_cast<size_t>((head.elements() + group - 1) / group);
+  const int low_bits = 8 * head.type.width - 1;
+  for (size_t segments = 1; segments <= head.segments(); segments++) {
+    const auto part = AtEveryLevel([&](mh::Cpu, Data* output) {
+      Bytes8 out(whole.size(), 1), exponents(groups);
+      const bool good = mh::DecodePrefix(link, segments, 1, out.span(), exponents.span()).ok();
+      *output = out.copy();
+      return good;
+    });
+    // Blocks may differ in the exponent of a group that they share.
+    if (part.empty()) continue;
+    for (size_t i = 0; i < whole.size(); i += width) {
+      uint32_t whole_bits = 0, part_bits = 0;
+      std::memcpy(&whole_bits, &whole[i], width);
+      std::memcpy(&part_bits, &part.front()[i], width);
+      Require(whole_bits >> low_bits == part_bits >> low_bits, "a prefix has the sign");
+      Require(part_bits <= whole_bits, "a prefix is truncated");
+    }
+    if (segments == head.segments()) Require(part.front() == whole, "all segments are the whole");
+  }
+}
+
 }  // namespace
 
 std::vector<Entry> OddEntries(size_t elements) {
@@ -58,6 +100,7 @@ std::vector<Entry> OddEntries(size_t elements) {
   for (int conversion = 0; conversion <= mh::kConversionMax; conversion++) {
     AddMapped(elements, static_cast<mh::Conversion>(conversion), &entries);
   }
+  for (const int mantissa : {23, 10, 7}) AddFixed(elements, mantissa, &entries);
   Add(4, mh::ValueKind::kFloat, {}, &entries);
   Add(1, mh::ValueKind::kUnsigned, mh_test::Noise(2 * elements, 1, 20), &entries);
   entries.back().input.head.kind = 2;
@@ -91,6 +134,7 @@ std::vector<Data> DecodeWholeAndParts(std::span<const mh::Link> chain,
   Data expected = whole.front();
   mh::KeepLeading(expected.data(), expected.size() / width, head.type.width, kept);
   Require(leading.size() == 1 && leading.front() == expected, "leading bytes are the whole's");
+  if (head.is_fixed() && head.elements() > 0) CheckPrefixes(chain[0], whole.front());
   const uint64_t rows = head.shape.empty() ? 1 : head.shape[0];
   if (rows == 0 || head.elements() % rows != 0) return whole;
   const auto row = static_cast<size_t>(head.raw_bytes / rows);

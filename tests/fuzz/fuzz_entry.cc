@@ -51,6 +51,9 @@ MH_FUZZ_TARGET(entry) {
   const Data elements = Repeated(input.Rest(), n * static_cast<size_t>(width), how);
   mh::EntryInput entry = mh_test::InputOf(1, width, kind, elements);
   if (type >= 216) entry.head.kind = 2;
+  constexpr int kMantissas[] = {0, 23, 10, 7};
+  entry.fixed_mantissa = kMantissas[how / 16 % 4];
+  entry.fixed_elements_min = how / 64;
   const Data base = mh_test::StepFrom(elements, width, how);
   if (how % 3 != 0 && n > 0) mh_test::SetBase(0, 0, base, &entry);
   const auto blobs = mh_fuzz::AtEveryLevel([&](mh::Cpu, Data* output) {

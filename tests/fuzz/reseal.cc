@@ -48,11 +48,11 @@ void SealEntry(const Places& places, size_t end, Data* data) {
 
 // Makes the lengths in a head the sums of its cells; the sum of all, or more than kRepairedMax.
 size_t SumCells(const mh::Head& head, const Places& places, Data* data) {
-  const auto width = static_cast<size_t>(head.type.width);
+  const size_t segments = head.segments();
   const auto blocks = static_cast<size_t>(head.blocks());
-  uint8_t* const sums = data->data() + places.cells() - 8 * width;
+  uint8_t* const sums = data->data() + places.cells() - 8 * segments;
   size_t all = 0;
-  for (size_t s = 0; s < width; s++) {
+  for (size_t s = 0; s < segments; s++) {
     uint64_t sum = 0;
     for (size_t b = 0; b < blocks && all <= kRepairedMax; b++) {
       const auto stored =
