@@ -126,10 +126,10 @@ void EncodeCell(CodecState* state, Cpu cpu, const PresetRules& rules, CellHints 
   bool try_zstd = small || rules.always_repeats || (skewed && (!rules.rans || hints.repeats));
   if (small || hints.repeats || rules.always_repeats || skewed) {
     const size_t limit = std::min(n - 1, scratch.size());
-    const size_t size =
-        Lz4Compress(state, data, scratch.first(limit), /*fast=*/!skewed && !hints.repeats);
+    const size_t size = Lz4Compress(state, data, scratch.first(limit),
+                                    /*fast=*/(!skewed || hints.narrow) && !hints.repeats);
     // Saves something by repeats alone, whatever the order-0 coder saves.
-    try_zstd = try_zstd || (size > 0 && size < n - n / 32);
+    try_zstd = try_zstd || (size > 0 && size < (hints.narrow ? best.size : n - n / 32));
     Take(&best, size, CodecId::kLz4, scratch, out);
   }
   if (try_zstd && best.size > 1) {

@@ -76,6 +76,8 @@ class CodecState {
 struct CellHints {
   // A sample of the tensor has shown that its planes repeat themselves.
   bool repeats = false;
+  // Its bytes are numbers of few bits, in which LZ4 finds repeats that are none.
+  bool narrow = false;
 };
 
 // Codes a plane into `out` by the rule of docs/formats/pack.md ("How the writer chooses") and fills

@@ -57,8 +57,10 @@ class FixedEncoder {
   void Put(size_t segment, Bytes plane, size_t before) {
     uint8_t* const payload = scratch_.fixed.payload.data();
     Cell* const cell = &cells_[segment];
-    EncodeCell(&scratch_.state, ActiveCpu(), rules_, CellHints(), plane,
-               {payload + before, plane.size()}, {scratch_.fixed.cell.data(), plane.size()}, cell);
+    CellHints hints;
+    hints.narrow = true;
+    EncodeCell(&scratch_.state, ActiveCpu(), rules_, hints, plane, {payload + before, plane.size()},
+               {scratch_.fixed.cell.data(), plane.size()}, cell);
     const size_t size = before + cell->stored_bytes;
     cell->stored_bytes = static_cast<uint32_t>(size);
     if (before > 0) cell->checksum = Checksum(payload, size);

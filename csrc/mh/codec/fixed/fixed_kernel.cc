@@ -62,7 +62,8 @@ void Split(uint32_t exponent, const uint8_t* elements, size_t n, uint32_t* words
 }
 
 template <typename K>
-void Join(uint32_t exponent, int bits, const uint32_t* words, size_t n, uint8_t* elements) {
+void Join(uint32_t exponent, int bits, const uint32_t* __restrict words, size_t n,
+          uint8_t* __restrict elements) {
   const int magnitude = bits - 1, missing = K::kM - magnitude;
   const uint32_t mask = (uint32_t{1} << magnitude) - 1;
   // A magnitude below 2^24 is exact as a float, and that float's mantissa is the element's. Its
@@ -73,7 +74,8 @@ void Join(uint32_t exponent, int bits, const uint32_t* words, size_t n, uint8_t*
     const uint32_t sign = words[i] >> magnitude << K::kLowBits;
     const auto value = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(m)));
     const uint32_t low = (value >> (23 - K::kM)) + offset;
-    K::Put(elements, i, sign | (m == 0 ? 0 : low));
+    // No branch, or this would be no vector code.
+    K::Put(elements, i, sign | (low & (0 - static_cast<uint32_t>(m != 0))));
   }
 }
 
