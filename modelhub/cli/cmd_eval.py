@@ -146,8 +146,10 @@ def run(context: Context, values: argparse.Namespace) -> int:
         output.block(block)
     if values.predictions is not None:
         output.say(f"wrote {values.predictions}")
-    for note in dict.fromkeys(note for one in found for note in one.notes):
-        output.say(f"note: {note}")
+    for one in found:
+        of = f"{one.rev}: " if len(found) > 1 else ""
+        for note in one.notes:
+            output.say(f"note: {of}{note}")
     for why in dict.fromkeys(one.why_not for one in found if one.why_not):
         output.wait(f"nothing was kept: {why}")
     for text in failed:

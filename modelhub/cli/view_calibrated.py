@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelhub.dlv.archive_calibrate import Calibrated
+from modelhub.dlv.ladders import calibration_in
 from modelhub.report import human
 from modelhub.report.page import Column, Grid
 
-__all__ = ["calibrated_document", "calibrated_grid"]
+__all__ = ["calibrated_document", "calibrated_grid", "calibration_text"]
 
 
 def calibrated_document(found: Sequence[Calibrated]) -> dict[str, Any]:
@@ -37,6 +38,16 @@ def _numbers(one: Calibrated) -> dict[str, Any]:
         "bytes_read": measured.bytes_read,
         "seconds": measured.seconds,
     }
+
+
+def calibration_text(value: object) -> str:
+    """Return what an annotation is of, in a line; empty if it is no calibration that is known."""
+    found = calibration_in(value)
+    if found is None:
+        return ""
+    examples = human.plural(found.n, "example")
+    rungs = human.plural(len(found.rungs), "rung")
+    return f"calibrated #{found.snapshot} by {examples} of {found.data}: {rungs}"
 
 
 def calibrated_grid(found: Sequence[Calibrated]) -> Grid:

@@ -7,7 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelhub.catalog.records import AnnotationRecord
 from modelhub.cli.draw_network import draw_one, too_large_to_draw
+from modelhub.cli.view_calibrated import calibration_text
 from modelhub.cli.view_eval import evaluated_document, evaluated_grid
 from modelhub.cli.view_lossy import loss_facts, loss_grid, lossy_facts_document
 from modelhub.cli.view_network import (
@@ -20,6 +22,7 @@ from modelhub.cli.view_strips import heat_strips
 from modelhub.cli.view_version import version_document
 from modelhub.dlv.describe import Description
 from modelhub.dlv.evaluations import EVAL, evaluations_of
+from modelhub.dlv.ladders import LADDER
 from modelhub.dlv.lossy import is_reserved
 from modelhub.net.summary import Line
 from modelhub.report import human
@@ -319,10 +322,17 @@ def _files(found: Description, full: bool) -> Grid:
     return Grid(columns, kept, "files", note)
 
 
+def _annotation_text(note: AnnotationRecord) -> str:
+    """Return a value in one line; of a calibration, which is long, what it is of."""
+    if note.key == LADDER and (text := calibration_text(note.value)):
+        return text
+    return one_line(str(note.value))
+
+
 def _annotations(found: Description, full: bool) -> Grid:
     # Number, tags and evaluations of a version are annotations too; they stand above already.
     rows = [
-        (note.key, one_line(str(note.value)), human.date(note.created_ns))
+        (note.key, _annotation_text(note), human.date(note.created_ns))
         for note in found.annotations
         if note.key not in ("sequence", "tag", "untag", EVAL)
     ]

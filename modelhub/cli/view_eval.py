@@ -117,6 +117,8 @@ def _facts(one: Evaluation) -> Facts:
             ("no number", f"{wrong}, counted as wrong" if wrong else ""),
             ("outputs", f"{one.outputs} of {scores.class_count} classes"),
             ("read", _read(one)),
+            ("decided", _decided(one)),
+            ("scores", _scores(one)),
             ("ran", f"{human.duration(one.seconds)} on {one.device}, torch {one.torch}"),
         )
     )
@@ -127,6 +129,21 @@ def _read(one: Evaluation) -> str:
         return f"{human.size(one.bytes_read)} of weights, all of them"
     share = human.share(one.bytes_read / one.bytes_full)
     return f"{human.size(one.bytes_read)} of {human.size(one.bytes_full)} of weights, {share}"
+
+
+def _decided(one: Evaluation) -> str:
+    """Return how many bytes it took to decide the half, most and nearly all of the examples."""
+    nbytes, full = one.facts.get("bytes_decided", {}), one.bytes_full or 1
+    parts = [f"{float(share):.0%} by {human.share(at / full)}" for share, at in nbytes.items()]
+    return f"{', '.join(parts)} of the bytes" if parts else ""
+
+
+def _scores(one: Evaluation) -> str:
+    least = one.facts.get("score_least")
+    if least is None:
+        return ""
+    below = human.plural(one.facts["scores_below_3"], "example")
+    return f"margins are {number_text(least)} deviations or more; below 3 in {below}"
 
 
 def _loss(one: Evaluation) -> str:
@@ -262,6 +279,7 @@ def evaluated_grid(found: Sequence[Evaluated], rows_max: int | None) -> Grid:
     columns = (
         Column("data", strong=True, flexible=True),
         Column("snapshot", priority=4),
+        Column("mode", priority=2),
         Column("n", right=True),
         Column("top-1", right=True),
         Column("top-k", right=True, priority=1),
@@ -275,6 +293,7 @@ def evaluated_grid(found: Sequence[Evaluated], rows_max: int | None) -> Grid:
         (
             one.data,
             one.snapshot,
+            one.mode,
             str(one.n),
             number_text(one.top1),
             "-" if one.topk is None else f"{number_text(one.topk)} (k={one.k})",

@@ -184,6 +184,7 @@ def _kept(
         torch=one.torch,
         seconds=one.seconds,
         settings=_settings(one, options),
+        reading=_reading(one),
     )
     try:
         with repo.writer_lock(on_wait):
@@ -211,7 +212,27 @@ def _settings(one: Evaluation, options: EvalOptions) -> dict[str, Any]:
         "image_size": list(options.image_size or ()),
         "resize": options.resize,
     }
+    if one.mode == PROGRESSIVE:
+        found |= {"guard": one.facts["guard"], "certify": options.certify}
+    if one.mode == ESTIMATE:
+        found |= {"audit": options.audit, "seed": options.seed}
     return {name: value for name, value in found.items() if value not in (None, [])}
+
+
+def _reading(one: Evaluation) -> dict[str, Any]:
+    """Return what a result by prefixes rests on; nothing of an exact one."""
+    if one.mode == EXACT:
+        return {}
+    found = {
+        "bytes_read": one.bytes_read,
+        "bytes_full": one.bytes_full,
+        "certified": one.certified,
+        "tie": one.tie,
+        "estimated": one.estimated,
+        "exact": one.exact,
+    }
+    kept = ("certified_topk", "bytes_decided", "audit")
+    return found | {name: one.facts[name] for name in kept if name in one.facts}
 
 
 def write_predictions(path: Path, one: Evaluation) -> None:

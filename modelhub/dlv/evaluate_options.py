@@ -64,7 +64,7 @@ class EvalOptions:
         certify: One of `CERTIFY`.
         always: Go on by prefixes where an exact read of bytes behind a link would be faster.
         audit: Of an estimate: how many random examples are evaluated exactly too, which reads all
-            weights; None means none if the version's calibration has an audit, and none otherwise.
+            weights. With none, what the version's calibration found is told, if there is one.
         seed: What the random examples are drawn by.
     """
 
@@ -151,3 +151,11 @@ def check_options(options: EvalOptions) -> None:
     ):
         if value is not None and value not in words:
             raise UsageError(f"{what} {value!r}", expected="one of " + ", ".join(words))
+    for what, given, mode in (
+        ("a guard", options.guard is not None, PROGRESSIVE),
+        ("what to certify", options.certify != CERTIFY[0], PROGRESSIVE),
+        ("to climb always", options.always, PROGRESSIVE),
+        ("an audit", options.audit > 0, ESTIMATE),
+    ):
+        if given and options.mode != mode:
+            raise UsageError(f"{what} in an evaluation that is {options.mode}", expected=mode)

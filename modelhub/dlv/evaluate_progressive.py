@@ -27,6 +27,8 @@ from modelhub.report import human
 
 # What bounds cost over a forward pass in float64, where that was not measured.
 _BOUND_COST = 4.0
+# Bytes of a second over a link of which nothing is known: few are slower.
+_SLOW_RATE = 1e6
 
 __all__ = ["Ladder", "climb", "ladder_of", "progressive"]
 
@@ -36,7 +38,8 @@ class Ladder:
     """The rungs to try, the cheapest first.
 
     Attributes:
-        forward_seconds: What evaluating one input in float64 takes; not known if NaN.
+        forward_seconds, bound_seconds: What evaluating and bounding one input in float64 takes; not
+            known if NaN.
         source: `calibration`, or `default` where nothing was measured.
         measured: The calibration, if it was made for this.
         notes: What whoever reads the result should know of it.
@@ -44,6 +47,7 @@ class Ladder:
 
     rungs: Sequence[Rung]
     forward_seconds: float = math.nan
+    bound_seconds: float = math.nan
     source: str = "default"
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
@@ -89,23 +93,24 @@ def climb(
 
 
 def _speeds(climbing: Climb, ladder: Ladder, rate: float) -> Speeds | None:
-    """Return what was measured so far; None as long as nothing was.
+    """Return what was measured, now or when it was calibrated; None if nothing was.
 
     Args:
         rate: Bytes of a second.
     """
     bounded = sum(one.inputs for one in climbing.passed)
-    if not bounded:
+    bound = ladder.bound_seconds
+    if bounded:
+        bound = sum(one.bounding_seconds for one in climbing.passed) / bounded
+    if math.isnan(bound):
         return None
-    bound = sum(one.bounding_seconds for one in climbing.passed) / bounded
     forward = ladder.forward_seconds
-    return Speeds(1 / rate, forward if math.isfinite(forward) else bound / _BOUND_COST, bound)
+    return Speeds(1 / rate, bound / _BOUND_COST if math.isnan(forward) else forward, bound)
 
 
 def _exact_is_faster(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place: int) -> bool:
-    # Nothing is known of the link before something came over it.
-    rate = prefixes.far_rate
-    speeds = None if rate is None else _speeds(climbing, ladder, rate)
+    # Before anything came over the link: whether it would be even over a slow one.
+    speeds = _speeds(climbing, ladder, prefixes.far_rate or _SLOW_RATE)
     rungs = ladder.rungs[place:]
     if speeds is None or any(math.isnan(rung.share) for rung in rungs):
         return False
@@ -199,7 +204,9 @@ def ladder_of(job: Job, fit: Fit, bounds: Bounds, *, far: bool) -> Ladder:
         return Ladder(default(job.network, steps), notes=(f"not calibrated: {hint}",))
     if not found.rungs:
         notes += ("the calibration found no prefix that decides an input",)
-    return Ladder(found.rungs, found.forward_seconds, "calibration", measured, notes)
+    return Ladder(
+        found.rungs, found.forward_seconds, found.bound_seconds, "calibration", measured, notes
+    )
 
 
 def _spent(measured: Measured) -> dict[str, float]:

@@ -2,13 +2,14 @@
 
 An *evaluation* is one run of a snapshot over a data set. Annotations have the key `eval`; the value
 is laid down in docs/formats/objects.md. For queries each version has the metric series `eval.top1`,
-`eval.top5` (by its k) and `eval.loss`, a point for each evaluation, oldest first.
+`eval.top5` (by its k) and `eval.loss`, a point for each evaluation, oldest first. Estimates are not
+among them: theirs are `eval.estimate.top1` and so on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelhub.catalog.records import AnnotationRecord
@@ -21,6 +22,7 @@ EVAL = "eval"
 TOP1 = f"{EVAL}.top1"
 
 _FORMAT = 1
+_ESTIMATE = "estimate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class Evaluated:
 
     Attributes:
         data: The name of the data set; `sha256` and `data_bytes` are its content's.
-        mode: How answers were found: `exact`.
+        mode: How answers were found: `exact`, `progressive` or `estimate`.
         settings: What was asked for that can change a result, by the name of the option.
+        reading: In other modes than `exact`: bytes, shares by status and what they rest on.
         created_ns: When it was kept, in nanoseconds since 1970.
     """
 
@@ -50,6 +53,7 @@ class Evaluated:
     torch: str
     seconds: float
     settings: Mapping[str, Any]
+    reading: Mapping[str, Any] = field(default_factory=dict)
     created_ns: int = 0
 
     def says_as(self, other: Evaluated) -> bool:
@@ -60,7 +64,12 @@ class Evaluated:
     def to_json(self) -> dict[str, Any]:
         """Return the value of the annotation."""
         value = {name: getattr(self, name) for name in self.__slots__ if name != "created_ns"}
-        return {"format": _FORMAT, **value, "settings": dict(self.settings)}
+        return {
+            "format": _FORMAT,
+            **value,
+            "settings": dict(self.settings),
+            "reading": dict(self.reading),
+        }
 
 
 def evaluations_of(notes: Iterable[AnnotationRecord]) -> tuple[Evaluated, ...]:
@@ -87,7 +96,8 @@ def series_of(notes: Iterable[AnnotationRecord]) -> dict[str, list[tuple[float, 
     found: dict[str, list[tuple[float, float]]] = {}
     for number, one in enumerate(evaluations_of(notes)):
         values = {"top1": one.top1, f"top{one.k}": one.topk, "loss": one.loss}
+        prefix = f"{EVAL}.{_ESTIMATE}" if one.mode == _ESTIMATE else EVAL
         for name, value in values.items():
             if value is not None:
-                found.setdefault(f"{EVAL}.{name}", []).append((float(number), float(value)))
+                found.setdefault(f"{prefix}.{name}", []).append((float(number), float(value)))
     return found

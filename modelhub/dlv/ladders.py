@@ -15,7 +15,7 @@ from typing import Any
 from modelhub.catalog.records import AnnotationRecord
 from modelhub.progressive.search import Rung, Step
 
-__all__ = ["LADDER", "Audited", "Calibration", "calibration_of", "storage_of"]
+__all__ = ["LADDER", "Audited", "Calibration", "calibration_in", "calibration_of", "storage_of"]
 
 # The key of the annotations.
 LADDER = "progressive"
@@ -87,15 +87,17 @@ def calibration_of(
     """Return the newest calibration of a snapshot as it is stored; newer formats do not count."""
     found = None
     for note in notes:
-        if note.key == LADDER and isinstance(note.value, dict):
-            one = _read(note.value)
+        if note.key == LADDER:
+            one = calibration_in(note.value)
             if one is not None and (one.snapshot, one.storage) == (snapshot, storage):
                 found = replace(one, created_ns=note.created_ns)
     return found
 
 
-def _read(value: Mapping[str, Any]) -> Calibration | None:
-    """Return a calibration; None if it is of another format, or lacks something."""
+def calibration_in(value: object) -> Calibration | None:
+    """Return the calibration of an annotation; None if it is of a newer format or lacks a field."""
+    if not isinstance(value, dict):
+        return None
     given = dict(value)
     if given.pop("format", None) != _FORMAT:
         return None
