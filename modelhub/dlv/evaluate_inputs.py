@@ -39,7 +39,7 @@ class Inputs:
         opened: Opens the data set; it is closed here.
         size: Examples of a batch.
         where: The data set, for messages.
-        held_bytes_max: See `HELD_BYTES_MAX`.
+        held_bytes_max: `HELD_BYTES_MAX` by default.
 
     Attributes:
         fit: How the data set feeds the network.
@@ -52,10 +52,10 @@ class Inputs:
         fit: Fit,
         size: int,
         where: str,
-        held_bytes_max: int = HELD_BYTES_MAX,
+        held_bytes_max: int | None = None,
     ) -> None:
         self._opened, self.fit, self._size = opened, fit, size
-        self._most = held_bytes_max
+        self._most = HELD_BYTES_MAX if held_bytes_max is None else held_bytes_max
         self._where = where
         self._held: list[Batch] | None = None
         self.count = fit.count
