@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench import (
     plots,
@@ -25,13 +27,14 @@ from bench.bench_archival import report
 from bench.data import MissingDataError
 from bench.process import ProgramFailedError, machine, modelhub
 from bench.progressive_cold import Cold
-from bench.progressive_found import Found
+from bench.progressive_found import Controls, Found, Program
 from bench.progressive_nets import NETS
-from bench.progressive_repository import make
+from bench.progressive_repository import Place, make
 from bench.progressive_train import LARGE, SEEDS, folder
 
 __all__ = ["main"]
 
+WAYS = ("controls", "program")
 _LATENCIES = (0.0, 0.02)
 _SINGLE = 9
 # What `--quick` does: one small network, one large enough to need more than one block of anything.
@@ -68,7 +71,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--few", type=int, default=200, help="inputs for the uniform prefixes")
     parser.add_argument("--no-cold", dest="cold", action="store_false", help="without the link")
     parser.add_argument("--quick", action="store_true", help="two networks, one seed, few inputs")
-    parser.add_argument("--again", action="store_true", help="measure again what was measured")
+    parser.add_argument(
+        "--again", action="append", default=[], choices=WAYS, help="measure this again"
+    )
     parser.add_argument("--folder", type=Path, help="where to work; removed at the end")
     parser.add_argument("--trained", type=Path, default=folder(), help="where trained weights and "
                         "what was found are kept (%(default)s)")  # fmt: skip
@@ -89,19 +94,35 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def _measured(work: Path, arguments: argparse.Namespace) -> list[Found]:
     """Return what is found for each network and seed; what was found before is read."""
+    measures: tuple[Callable[[Place, argparse.Namespace], Controls | Program], ...]
+    measures = (_controls, _program)
     found = []
     for seed in arguments.seeds:
         for name in arguments.nets:
-            path = arguments.trained / "found" / f"{name}-{seed}-{arguments.inputs}.json"
-            one = None if arguments.again else progressive_found.read(path)
-            if one is None:
-                one = progressive_measure.measure(
-                    name, seed, work / "net", arguments.trained, arguments.inputs, arguments.few
-                )
-                progressive_found.write(one, path)
-            found.append(one)
-            print(progressive_report.line(one), flush=True)
+            kept = arguments.trained / "found" / f"{name}-{seed}-{arguments.inputs}"
+            told: list[Any] = []
+            place = None
+            for way, measure in zip(WAYS, measures, strict=True):
+                path = kept.with_name(f"{kept.name}-{way}.json")
+                one = None if way in arguments.again else progressive_found.read(path)
+                if one is None:
+                    place = place or make(
+                        name, seed, work / "net", arguments.trained, arguments.inputs
+                    )
+                    one = measure(place, arguments)
+                    progressive_found.write(one, path)
+                told.append(one)
+            found.append(Found(name, seed, *told))
+            print(progressive_report.line(found[-1]), flush=True)
     return found
+
+
+def _controls(place: Place, arguments: argparse.Namespace) -> Controls:
+    return progressive_measure.controls(place, arguments.trained, arguments.few)
+
+
+def _program(place: Place, arguments: argparse.Namespace) -> Program:
+    return progressive_measure.program(place, arguments.trained)
 
 
 def _cold(work: Path, arguments: argparse.Namespace) -> list[Cold]:

@@ -17,8 +17,10 @@ import torch
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
 from modelhub.progressive.intervals import Interval, point
-from modelhub.progressive.margins import head, labels, logits
+from modelhub.progressive.margins import head, labels
+from modelhub.progressive.prepare import Prepared, prepare
 from modelhub.progressive.propagate import evaluate
+from modelhub.progressive.schedule import layers
 
 __all__ = ["Climbed", "boxes_of", "climb", "float64_values", "uniform"]
 
@@ -47,9 +49,13 @@ class Climbed:
     curve: list[tuple[int, float, float]] = field(default_factory=list)
 
 
-def uniform(prefixes: Prefixes) -> list[dict[str, int]]:
-    """Return the schedules that read as many bits of every tensor, but for the exact one."""
-    steps = {name: prefixes.steps(name) for name in prefixes.names}
+def uniform(network: Network, prefixes: Prefixes) -> list[dict[str, int]]:
+    """Return the schedules that read as many bits of every tensor, but for the exact one.
+
+    Vectors, such as biases, are read whole: they are few bytes, and a leading one tells little.
+    """
+    cut = layers(network)
+    steps = {name: prefixes.steps(name)[0 if name in cut else -1 :] for name in prefixes.names}
     levels = sorted({step.bits for found in steps.values() for step in found[:-1]})
     return [
         {
@@ -86,10 +92,10 @@ def climb(
     for rung in rungs:
         prefixes.read(rung)
         if prove:
-            boxes = boxes_of(prefixes)
+            ready = prepare(network, boxes_of(prefixes))
             left = np.flatnonzero(found.label < 0)
             for rows in np.array_split(left, -(-len(left) // _BATCH) or 1):
-                _decide(network, boxes, images, rows, prefixes.bytes_read, found)
+                _decide(ready, images, rows, prefixes.bytes_read, found)
         middle = {name: prefixes.values(name) for name in prefixes.names}
         agreed = float((float64_values(network, middle, images).argmax(1) == exact).mean())
         found.curve.append((prefixes.bytes_read, float((found.label >= 0).mean()), agreed))
@@ -114,8 +120,7 @@ def _batches(images: npt.NDArray[np.float32]) -> Iterator[Any]:
 
 
 def _decide(
-    network: Network,
-    boxes: Mapping[str, Any],
+    ready: Prepared,
     images: npt.NDArray[np.float32],
     rows: npt.NDArray[np.intp],
     read: int,
@@ -124,8 +129,8 @@ def _decide(
     """Prove what can be proved of some rows and note it."""
     if not len(rows):
         return
-    (name,) = network.inputs
-    told = labels(logits(network, boxes, {name: torch.from_numpy(images[rows])}))
+    (name,) = ready.network.inputs
+    told = labels(ready.logits({name: torch.from_numpy(images[rows])}))
     margin = told.margin.numpy()
     proved = margin > 0.0
     found.label[rows[proved]] = told.label.numpy()[proved]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Found", "Method", "Pace", "read", "write"]
+__all__ = ["Controls", "Found", "Method", "Pace", "Program", "ranked", "read", "write"]
+
+# Quantiles that are kept of the bytes at which inputs are decided.
+_RANKS = 1001
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Method:
     """How a way of reading did on the inputs held out.
 
@@ -21,10 +26,9 @@ class Method:
         full: Compressed bytes of an exact read of the layout that was read.
         certified, ties: Shares of the inputs whose label was proved, with a margin above the guard
             and below it.
-        wrong64, wrong32: Proved labels that are not those of float64; that are not those of the
-            module in float32, with a margin above the guard.
-        decided: Shares of `full` read when each input was decided, rising, in thousandths of the
-            inputs: value i is that of the input of rank i/1000.
+        wrong64, wrong32: Proved labels that are not those of float64; certified ones that are not
+            those of the module in float32.
+        decided: Shares of `full` read when each input was decided, rising, at equal steps of rank.
         steps: (share of `full`, share of labels of the middle that are right) by prefix read.
     """
 
@@ -39,7 +43,7 @@ class Method:
 
     def at(self, share: float) -> float:
         """Return the share of bytes at which such a share of the inputs is decided."""
-        return self.decided[min(len(self.decided) - 1, round(share * (len(self.decided) - 1)))]
+        return self.decided[round(share * (len(self.decided) - 1))]
 
     def proved_at(self, nbytes: float) -> float:
         """Return the share of inputs decided before more than a share of the bytes was read."""
@@ -48,40 +52,67 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds for one batch: float32 and float64 forward passes, and a pass of bounds."""
+    """Seconds of 100 inputs: float32 and float64 forward, bounds; and to prepare weights once."""
 
     forward32: float
     forward64: float
     bounds: float
+    prepare: float
 
 
-@dataclass(slots=True)
-class Found:
-    """What was found for a network and seed.
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What is found without the program's own way to evaluate.
 
     Attributes:
+        values: Parameters of the network.
         accuracy: Of the module on what is held out.
         ordinary, progressive: Compressed bytes of an exact read in either layout.
-        calibration: Seconds.
-        methods: By name.
-        estimate: Share of bytes, agreement with float64, and the audited bound of `--estimate`.
-        flips: Certificates that an adversarial search tried to break, and those broken.
+        methods: The same prefix of every tensor, by name.
     """
 
-    name: str
-    seed: int
     values: int
     accuracy: float
     ordinary: int
     progressive: int
-    calibration: float
     pace: Pace
-    methods: dict[str, Method] = field(default_factory=dict)
-    estimate: tuple[float, float, float] = (1.0, 1.0, 0.0)
+    methods: dict[str, Method]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What `eval` does.
+
+    Attributes:
+        calibration: Seconds of `archive --calibrate`.
+        certified: Of `eval --progressive`.
+        estimate: Share of bytes, agreement with float64, and the audited bound of `--estimate`.
+        flips: Certificates that an adversarial search tried to break, and those broken.
+    """
+
+    calibration: float
+    certified: Method
+    estimate: tuple[float, float, float]
     flips: tuple[int, int] = (0, 0)
 
 
-def write(found: Found, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a network and seed."""
+
+    name: str
+    seed: int
+    controls: Controls
+    program: Program
+
+
+def ranked(nbytes: npt.NDArray[np.int64], full: int) -> list[float]:
+    """Return the bytes at which inputs are decided, as shares, at equal steps of rank."""
+    shares = np.quantile(nbytes / full, np.linspace(0, 1, _RANKS), method="inverted_cdf")
+    return [round(float(share), 5) for share in shares]
+
+
+def write(found: Controls | Program, path: Path) -> None:
     """Write what was found."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -89,13 +120,21 @@ def write(found: Found, path: Path) -> None:
     partial.rename(path)
 
 
-def read(path: Path) -> Found | None:
+def read(path: Path) -> Controls | Program | None:
     """Return what was found earlier, or None."""
     if not path.is_file():
         return None
     held: dict[str, Any] = json.loads(path.read_text())
-    methods = {name: Method(**one) for name, one in held.pop("methods").items()}
-    for one in methods.values():
-        one.steps = [(a, b) for a, b in one.steps]
-    pairs = {key: tuple(held.pop(key)) for key in ("estimate", "flips")}
-    return Found(**held | {"pace": Pace(**held["pace"])}, **pairs, methods=methods)
+    if "pace" in held:
+        methods = {name: _method(one) for name, one in held.pop("methods").items()}
+        return Controls(**{**held, "pace": Pace(**held["pace"])}, methods=methods)
+    return Program(
+        held["calibration"],
+        _method(held["certified"]),
+        tuple(held["estimate"]),
+        tuple(held["flips"]),
+    )
+
+
+def _method(held: Mapping[str, Any]) -> Method:
+    return Method(**{**held, "steps": [(share, agreed) for share, agreed in held["steps"]]})

@@ -1,4 +1,8 @@
-"""Measure progressive evaluation of one network on all that is held out."""
+"""Measure progressive evaluation of one network on what is held out.
+
+The *controls* are what is found by the bounds alone: the same prefix of every tensor, as the paper
+reads, and what bounds cost. The *program* is `archive --calibrate` and `eval`.
+"""
 
 from __future__ import annotations
 
@@ -14,89 +18,95 @@ import torch
 from torch import nn
 
 from bench.process import modelhub
-from bench.progressive_climb import Climbed, boxes_of, climb, float64_values, uniform
-from bench.progressive_found import Found, Method, Pace
-from bench.progressive_repository import Place, make, module_of
+from bench.progressive_climb import boxes_of, climb, float64_values, uniform
+from bench.progressive_found import Controls, Method, Pace, Program, ranked
+from bench.progressive_repository import Place, module_of
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
-from modelhub.progressive.margins import labels, logits
+from modelhub.progressive.margins import labels
+from modelhub.progressive.prepare import prepare
 from modelhub.progressive.propagate import evaluate
 from modelhub.repository import Repository
 
-__all__ = ["CERTIFIED", "UNIFORM", "measure"]
+__all__ = ["BITS", "UNIFORM", "controls", "program"]
 
-CERTIFIED, UNIFORM, BITS = "certified", "uniform bytes", "uniform bits"
-# Quantiles that are kept of the bytes at which inputs are decided.
-_RANKS = 1001
+# The same leading bytes of every tensor, ordinary layout; the same leading bits, progressive one.
+UNIFORM, BITS = "same bytes", "same bits"
 _BATCH = 100
 _TURNS = 4
-# An estimate may read so much.
-ESTIMATE_SHARE = 0.30
 
 Labels = npt.NDArray[np.int64]
 
 
-def measure(
-    name: str, seed: int, folder: Path, trained: Path | None, held_out: int = 0, few: int = 200
-) -> Found:
-    """Commit a network in both layouts, calibrate it, and evaluate what is held out in every way.
+def controls(place: Place, trained: Path | None = None, few: int = 200) -> Controls:
+    """Read the same prefix of every tensor, in both layouts, and time the bounds.
 
     Args:
-        folder: Where to work; what is there is removed first.
         trained: The folder of trained weights.
-        held_out: How many of the inputs held out are used; 0 means all.
-        few: How many of them the uniform prefixes are proved on, which proves little for its time.
+        few: How many of the inputs prefixes are proved on, which proves little for its time.
+
+    Raises:
+        MissingDataError: what the network learns from is not installed.
+    """
+    images, right = _held_out(place)
+    module = module_of(place.name, place.seed, trained)
+    methods = {}
+    full = {}
+    for method, layout in ((UNIFORM, "ordinary"), (BITS, "progressive")):
+        with Repository.open(place.repository(layout)) as repo:
+            version = repo[place.rev]
+            network, weights = version.network(), dict(version.weights())
+            exact = float64_values(network, weights, images).argmax(1)
+            full[layout] = version.prefixes().bytes_full
+            methods[method] = _uniform(network, version.prefixes, images, exact, few)
+            # Of both layouts the same; the last one stays.
+            pace = _pace(network, module, version.prefixes(), images[:_BATCH])
+    return Controls(
+        values=sum(parameter.numel() for parameter in module.parameters()),
+        accuracy=float((_single(module, images) == right).mean()),
+        ordinary=full["ordinary"],
+        progressive=full["progressive"],
+        pace=pace,
+        methods=methods,
+    )
+
+
+def program(place: Place, trained: Path | None = None) -> Program:
+    """Calibrate a network, and evaluate what is held out by prefixes and by estimates.
 
     Raises:
         MissingDataError: what the network learns from is not installed.
         ProgramFailedError: a verb failed.
     """
-    place = make(name, seed, folder, trained, held_out)
-    with np.load(place.test) as arrays:
-        images, right = arrays["x"], arrays["y"]
+    root = place.repository("progressive")
     begun = time.perf_counter()
-    modelhub(
-        place.repository("progressive"),
-        *("archive", place.rev, "--calibrate", str(place.calibration)),
-    )
+    modelhub(root, "archive", place.rev, "--calibrate", str(place.calibration))
     calibration = time.perf_counter() - begun
-    module = module_of(name, seed, trained)
+    images, _ = _held_out(place)
+    single = _single(module_of(place.name, place.seed, trained), images)
+    with Repository.open(root) as repo:
+        version = repo[place.rev]
+        exact = float64_values(version.network(), dict(version.weights()), images).argmax(1)
+        certified = _certified(repo, place, exact, single)
+        estimate = _estimate(repo, place, exact)
+    return Program(calibration, certified, estimate)
+
+
+def _held_out(place: Place) -> tuple[npt.NDArray[np.float32], Labels]:
+    with np.load(place.test) as arrays:
+        return arrays["x"], arrays["y"]
+
+
+def _single(module: nn.Module, images: npt.NDArray[np.float32]) -> Labels:
+    """Return the labels that a module gives in float32."""
     with torch.no_grad():
-        single = module(torch.from_numpy(images)).numpy()
-    with (
-        Repository.open(place.repository("ordinary")) as ordinary,
-        Repository.open(place.repository("progressive")) as progressive,
-    ):
-        version = ordinary[place.rev]
-        network = version.network()
-        exact = float64_values(network, dict(version.weights()), images).argmax(1)
-        there = {"ordinary": ordinary, "progressive": progressive}
-
-        def prefixes(layout: str) -> Prefixes:
-            return there[layout][place.rev].prefixes()
-
-        found = Found(
-            name,
-            seed,
-            values=sum(int(np.prod(t.shape)) for t in network.tensors if t.role == "parameter"),
-            accuracy=float((single.argmax(1) == right).mean()),
-            ordinary=prefixes("ordinary").bytes_full,
-            progressive=prefixes("progressive").bytes_full,
-            calibration=calibration,
-            pace=_pace(network, module, prefixes("progressive"), images[:_BATCH]),
-        )
-        found.methods[CERTIFIED] = _program(progressive, place, exact, single.argmax(1))
-        for method, layout in ((UNIFORM, "ordinary"), (BITS, "progressive")):
-            found.methods[method] = _uniform(
-                network, lambda layout=layout: prefixes(layout), images, exact, few
-            )
-        found.estimate = _estimate(progressive, place, exact)
+        found: Labels = module(torch.from_numpy(images)).argmax(1).numpy()
     return found
 
 
-def _program(repo: Repository, place: Place, exact: Labels, single: Labels) -> Method:
+def _certified(repo: Repository, place: Place, exact: Labels, single: Labels) -> Method:
     """Return how `eval --progressive` does."""
-    (told,) = repo.evaluate(place.rev, data=place.test, mode="progressive", keep=False, always=True)
+    (told,) = repo.evaluate(place.rev, data=place.test, mode="progressive", keep=False)
     given = told.predictions
     certified, tie = given.status == "certified", given.status == "tie"
     return Method(
@@ -106,14 +116,15 @@ def _program(repo: Repository, place: Place, exact: Labels, single: Labels) -> M
         ties=float(tie.mean()),
         wrong64=int((given.label != exact)[certified | tie].sum()),
         wrong32=int((given.label != single)[certified].sum()),
-        decided=_ranked(given.nbytes, told.bytes_full),
+        decided=ranked(given.nbytes, told.bytes_full),
     )
 
 
-def _ranked(nbytes: npt.NDArray[np.int64], full: int) -> list[float]:
-    """Return the bytes at which inputs are decided, as shares, at equal steps of rank."""
-    shares = np.quantile(nbytes / full, np.linspace(0, 1, _RANKS), method="inverted_cdf")
-    return [round(float(share), 5) for share in shares]
+def _estimate(repo: Repository, place: Place, exact: Labels) -> tuple[float, float, float]:
+    """Return the share of bytes, the agreement and the audited bound of `eval --estimate`."""
+    (told,) = repo.evaluate(place.rev, data=place.test, mode="estimate", keep=False)
+    agreed = float((told.predictions.label == exact).mean())
+    return told.bytes_read / told.bytes_full, agreed, float(told.facts.get("audit_bound", 0.0))
 
 
 def _uniform(
@@ -125,9 +136,9 @@ def _uniform(
 ) -> Method:
     """Return how prefixes of the same segments of every tensor do."""
     looked = prefixes()
-    seen = climb(network, looked, uniform(looked), images, exact, prove=False)
+    seen = climb(network, looked, uniform(network, looked), images, exact, prove=False)
     fresh = prefixes()
-    proved: Climbed = climb(network, fresh, uniform(fresh), images[:few], exact[:few])
+    proved = climb(network, fresh, uniform(network, fresh), images[:few], exact[:few])
     there = proved.label >= 0
     return Method(
         len(proved.label),
@@ -136,31 +147,32 @@ def _uniform(
         ties=0.0,
         wrong64=int((proved.label != exact[:few])[there].sum()),
         wrong32=0,
-        decided=_ranked(proved.nbytes, proved.full),
+        decided=ranked(proved.nbytes, proved.full),
         steps=[(nbytes / seen.full, agreed) for nbytes, _, agreed in seen.curve],
     )
 
 
-def _estimate(repo: Repository, place: Place, exact: Labels) -> tuple[float, float, float]:
-    """Return the share of bytes, the agreement and the audited bound of `eval --estimate`."""
-    (told,) = repo.evaluate(place.rev, data=place.test, mode="estimate", keep=False)
-    agreed = float((told.predictions.label == exact).mean())
-    return told.bytes_read / told.bytes_full, agreed, float(told.facts.get("audit_bound", 0.0))
-
-
 def _pace(network: Network, module: nn.Module, prefixes: Prefixes, images: Any) -> Pace:
-    """Return seconds of a batch on one thread, of each the best of a few."""
-    rungs = uniform(prefixes)
+    """Return processor seconds of a batch on one thread, of each the best of a few."""
+    rungs = uniform(network, prefixes)
     prefixes.read(rungs[len(rungs) // 2])
     boxes = boxes_of(prefixes)
     weights = {name: value.double() for name, value in module.state_dict().items()}
-    given = {next(iter(network.inputs)): torch.from_numpy(images)}
-    best = [math.inf] * 3
+    (name,), batch = network.inputs, torch.from_numpy(images)
+    ready = prepare(network, boxes)
+
+    def prepared() -> None:
+        # The first pass makes ready what the weights alone decide; the second has it.
+        fresh = prepare(network, boxes)
+        fresh.logits({name: batch[:1]})
+
     runs: tuple[Callable[[], Any], ...] = (
-        lambda: module(torch.from_numpy(images)),
-        lambda: evaluate(network, weights, given),
-        lambda: labels(logits(network, boxes, given)),
+        lambda: module(batch),
+        lambda: evaluate(network, weights, {name: batch}),
+        lambda: labels(ready.logits({name: batch})),
+        prepared,
     )
+    best = [math.inf] * len(runs)
     with torch.no_grad():
         for _ in range(_TURNS):
             for place, run in enumerate(runs):

@@ -10,7 +10,7 @@ from bench.bench_main_job import Bar
 from bench.plots import Chart, Curve
 from bench.progressive_cold import Cold
 from bench.progressive_found import Found, Method
-from bench.progressive_measure import BITS, CERTIFIED, ESTIMATE_SHARE, UNIFORM
+from bench.progressive_measure import BITS, UNIFORM
 
 __all__ = ["BYTES_MAX", "line", "parts"]
 
@@ -26,13 +26,15 @@ BYTES_MAX = {
     "plain20": 0.62,
     "res20": 0.62,
 }
+# An estimate may read so much.
+ESTIMATE_SHARE = 0.30
 _COST_MAX, _CALIBRATION_MAX, _AGREED_MIN, _GAIN_MIN = 5.0, 60.0, 0.99, 1.4
 _MB, _MS = 1e6, 1e3
 
 
 def line(one: Found) -> str:
     """Return the main figures of a network in one line."""
-    own = one.methods[CERTIFIED]
+    own = one.program.certified
     return (
         f"{one.name}-{one.seed}: {own.at(SHARE):.3f} of the bytes for {SHARE:.0%} of the inputs, "
         f"{own.certified:.4f} certified, {own.ties:.4f} ties, {own.wrong64 + own.wrong32} wrong"
@@ -63,21 +65,22 @@ def _certified(found: Sequence[Found]) -> Part:
     )
     rows = []
     for one in found:
-        own = one.methods[CERTIFIED]
+        own = one.program.certified
         mean = sum(own.decided) / len(own.decided)
         rows.append([
-            f"{one.name}-{one.seed}", str(own.inputs), f"{one.accuracy:.3f}",
+            f"{one.name}-{one.seed}", str(own.inputs), f"{one.controls.accuracy:.3f}",
             *(f"{share:.3f}" for share in (own.at(0.5), own.at(SHARE), mean)),
             f"{own.certified:.4f}", f"{own.ties:.4f}", str(own.wrong64), str(own.wrong32),
-            *map(str, one.flips),
+            *map(str, one.program.flips),
         ])  # fmt: skip
     part.lines += table(head, rows)
-    wrong = sum(m.wrong64 + m.wrong32 for one in found for m in one.methods.values())
+    ways = [m for one in found for m in (one.program.certified, *one.controls.methods.values())]
+    wrong = sum(method.wrong64 + method.wrong32 for method in ways)
     part.bars.append(Bar("wrong proofs, all ways of reading", wrong, 0, "", False, digits=0))
-    broken = sum(one.flips[1] for one in found)
+    broken = sum(one.program.flips[1] for one in found)
     part.bars.append(Bar("certificates broken by search", broken, 0, "", False, digits=0))
     for name in dict.fromkeys(one.name for one in found if one.name in BYTES_MAX):
-        worst = max(one.methods[CERTIFIED].at(SHARE) for one in found if one.name == name)
+        worst = max(one.program.certified.at(SHARE) for one in found if one.name == name)
         what = f"{name}, bytes read for {SHARE:.0%} of the inputs, worst seed"
         part.bars.append(Bar(what, worst, BYTES_MAX[name], "", False, digits=3))
     drawn: dict[str, Found] = {}
@@ -101,7 +104,7 @@ def _control(found: Sequence[Found]) -> Part:
     head += [f"agree at {k} bytes" for k in (1, 2, 3)]
     rows = []
     for one in found:
-        own, bits = one.methods[UNIFORM], one.methods[BITS]
+        own, bits = one.controls.methods[UNIFORM], one.controls.methods[BITS]
         steps = (own.steps + [(1.0, 1.0)] * 3)[:3]
         row = [f"{one.name}-{one.seed}", str(own.inputs)]
         row += [f"{method.at(SHARE):.3f}" for method in (own, bits)]
@@ -121,8 +124,8 @@ def _estimates(found: Sequence[Found]) -> Part:
     ]
     rows = []
     for one in found:
-        share, agreed, bound = one.estimate
-        within = [step for step in one.methods[BITS].steps if step[0] <= ESTIMATE_SHARE]
+        share, agreed, bound = one.program.estimate
+        within = [step for step in one.controls.methods[BITS].steps if step[0] <= ESTIMATE_SHARE]
         plain = within[-1] if within else (math.nan, math.nan)
         rows.append([
             f"{one.name}-{one.seed}", f"{share:.3f}", f"{agreed:.4f}",
@@ -131,7 +134,7 @@ def _estimates(found: Sequence[Found]) -> Part:
     head = ("network, seed", "read", "labels agree", "at most wrong, audited", "same bits, read")
     part.lines += table([*head, "labels agree"], rows)
     for name in dict.fromkeys(one.name for one in found):
-        mine = [one.estimate for one in found if one.name == name]
+        mine = [one.program.estimate for one in found if one.name == name]
         what = f"{name}, estimate, "
         part.bars.append(
             Bar(what + "bytes read", max(m[0] for m in mine), ESTIMATE_SHARE, "", False, digits=3)
@@ -145,28 +148,29 @@ def _costs(found: Sequence[Found]) -> Part:
     part = Part("Cost")
     part.lines += [
         "Processor time of a batch of 100 inputs on one thread, the best of a few, weights at "
-        "hand; and what `archive --calibrate` takes, start-up included.",
+        "hand and prepared, which is done once for each rung; and what `archive --calibrate` "
+        "takes, start-up included.",
         "",
     ]
     head = (
-        *("network, seed", "float32, ms", "float64, ms", "bounds, ms"),
+        *("network, seed", "float32, ms", "float64, ms", "bounds, ms", "to prepare, ms"),
         *("bounds over float64", "over float32", "calibration, s"),
     )
     rows = []
     for one in found:
-        pace = one.pace
-        times = (pace.forward32, pace.forward64, pace.bounds)
+        pace = one.controls.pace
+        times = (pace.forward32, pace.forward64, pace.bounds, pace.prepare)
         rows.append([
             f"{one.name}-{one.seed}", *(f"{seconds * _MS:.1f}" for seconds in times),
             f"{pace.bounds / pace.forward64:.1f}", f"{pace.bounds / pace.forward32:.1f}",
-            f"{one.calibration:.0f}",
+            f"{one.program.calibration:.0f}",
         ])  # fmt: skip
     part.lines += table(head, rows)
     for name in dict.fromkeys(one.name for one in found):
         mine = [one for one in found if one.name == name]
-        ratio = min(one.pace.bounds / one.pace.forward64 for one in mine)
+        ratio = min(one.controls.pace.bounds / one.controls.pace.forward64 for one in mine)
         part.bars.append(Bar(f"{name}, bounds over float64", ratio, _COST_MAX, "times", False))
-        seconds = min(one.calibration for one in mine)
+        seconds = min(one.program.calibration for one in mine)
         part.bars.append(Bar(f"{name}, calibration", seconds, _CALIBRATION_MAX, "s", False))
     return part
 
@@ -174,14 +178,12 @@ def _costs(found: Sequence[Found]) -> Part:
 def _sizes(found: Sequence[Found]) -> Part:
     part = Part("Sizes")
     part.lines += ["Compressed bytes of an exact read of the weights.", ""]
-    rows = [
-        [
-            f"{one.name}-{one.seed}", str(one.values), str(one.ordinary), str(one.progressive),
-            f"{(one.progressive / one.ordinary - 1) * 100:+.1f} %",
-            f"{one.progressive / one.values:.2f}",
-        ]
-        for one in found
-    ]  # fmt: skip
+    rows = []
+    for one in found:
+        own = one.controls
+        more = (own.progressive / own.ordinary - 1) * 100
+        row = [f"{one.name}-{one.seed}", str(own.values), str(own.ordinary), str(own.progressive)]
+        rows.append([*row, f"{more:+.1f} %", f"{own.progressive / own.values:.2f}"])
     head = ("network, seed", "values", "ordinary", "progressive", "more", "bytes a value")
     part.lines += table(head, rows)
     return part
@@ -221,11 +223,12 @@ def _chart(one: Found) -> Chart:
         "share of the layout's compressed bytes read",
         "share of the inputs",
     )
-    labels = ((CERTIFIED, "calibrated bits"), (BITS, "same bits"), (UNIFORM, "same bytes"))
-    for key, label in labels:
-        chart.curves.append(Curve(f"{label}, proved", *_steps(one.methods[key])))
-    for key, label in labels:
-        steps = one.methods[key].steps
+    methods = {"calibrated bits": one.program.certified}
+    methods |= {key: one.controls.methods[key] for key in (BITS, UNIFORM)}
+    for label, method in methods.items():
+        chart.curves.append(Curve(f"{label}, proved", *_steps(method)))
+    for label, method in methods.items():
+        steps = method.steps
         if steps:
             x, y = zip(*steps, strict=True)
             chart.curves.append(Curve(f"{label}, label agrees, no proof", x, y, dashed=True))

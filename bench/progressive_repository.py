@@ -30,6 +30,8 @@ class Place:
     """
 
     folder: Path
+    name: str
+    seed: int
     rev: str
     calibration: Path
     test: Path
@@ -70,7 +72,9 @@ def make(
     images, labels = nets.split(nets.NETS[name].source).test
     if held_out:
         images, labels = images[:held_out], labels[:held_out]
-    place = Place(folder, f"{name}@1", folder / "calibration.npz", folder / "test.npz")
+    place = Place(
+        *(folder, name, seed, f"{name}@1"), folder / "calibration.npz", folder / "test.npz"
+    )
     (folder / LAYOUTS[0]).mkdir(parents=True)
     own, own_labels = nets.calibration(name)
     np.savez(place.calibration, x=own, y=own_labels)

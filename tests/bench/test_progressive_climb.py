@@ -26,8 +26,9 @@ def test_prefixes_of_the_same_bytes_of_every_tensor(tmp_path: Path) -> None:
             expected = module.double()(torch.from_numpy(images).double()).numpy()
         np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-12)
         exact = values.argmax(1)
-        rungs = uniform(prefixes)
-        assert [set(rung.values()) for rung in rungs] == [{1}, {2}, {3}]
+        rungs = uniform(network, prefixes)
+        assert [rung["1.weight"] for rung in rungs] == [1, 2, 3]
+        assert {rung["1.bias"] for rung in rungs} == {4}
         found = climb(network, prefixes, rungs, images, exact)
         read, proved, agreed = zip(*found.curve, strict=True)
         assert list(read) == sorted(set(read))
@@ -41,7 +42,10 @@ def test_prefixes_of_the_same_bytes_of_every_tensor(tmp_path: Path) -> None:
         assert (found.margin > 0).tolist() == there.tolist()
         assert set(found.nbytes.tolist()) <= {*read, found.full}
         boxes = boxes_of(prefixes)
-        assert all(isinstance(box, Interval) and not box.is_point for box in boxes.values())
+        assert all(isinstance(box, Interval) for box in boxes.values())
+        assert [name for name in sorted(boxes) if not boxes[name].is_point] == sorted(
+            name for name in boxes if name.endswith("weight")
+        )
         unproved = climb(network, version.prefixes(), rungs, images, exact, prove=False)
         assert [step[2] for step in unproved.curve] == list(agreed)
         assert (unproved.label < 0).all()
