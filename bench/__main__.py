@@ -2,7 +2,8 @@
 
 `python -m bench codec` measures the codec alone, beside its peers; `python -m bench candidates`
 how bases are found without being told; `python -m bench archival` the planner of the archive, and
-`python -m bench retrieve` how fast snapshots are read by its plans; `python -m bench dql` queries.
+`python -m bench retrieve` how fast snapshots are read by its plans; `python -m bench dql` queries;
+`python -m bench progressive` what leading bits prove.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bench import (
     bench_codec,
     bench_dql,
     bench_main_job,
+    bench_progressive,
     bench_retrieve,
     data,
 )
@@ -35,6 +37,7 @@ _OTHERS = {
     "archive": bench_archive.main,
     "retrieve": bench_retrieve.main,
     "dql": bench_dql.main,
+    "progressive": bench_progressive.main,
 }
 
 

@@ -12,24 +12,22 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bench import (
     plots,
     progressive_cold,
     progressive_found,
-    progressive_measure,
     progressive_report,
 )
+from bench import progressive_measure as measure
 from bench.bench_archival import report
 from bench.data import MissingDataError
 from bench.process import ProgramFailedError, machine, modelhub
 from bench.progressive_cold import Cold
 from bench.progressive_found import Controls, Found, Program
 from bench.progressive_nets import NETS
-from bench.progressive_repository import Place, make
+from bench.progressive_repository import make
 from bench.progressive_train import LARGE, SEEDS, folder
 
 __all__ = ["main"]
@@ -94,35 +92,29 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def _measured(work: Path, arguments: argparse.Namespace) -> list[Found]:
     """Return what is found for each network and seed; what was found before is read."""
-    measures: tuple[Callable[[Place, argparse.Namespace], Controls | Program], ...]
-    measures = (_controls, _program)
     found = []
     for seed in arguments.seeds:
         for name in arguments.nets:
             kept = arguments.trained / "found" / f"{name}-{seed}-{arguments.inputs}"
-            told: list[Any] = []
-            place = None
-            for way, measure in zip(WAYS, measures, strict=True):
-                path = kept.with_name(f"{kept.name}-{way}.json")
-                one = None if way in arguments.again else progressive_found.read(path)
-                if one is None:
-                    place = place or make(
-                        name, seed, work / "net", arguments.trained, arguments.inputs
-                    )
-                    one = measure(place, arguments)
-                    progressive_found.write(one, path)
-                told.append(one)
-            found.append(Found(name, seed, *told))
+            paths = {way: kept.with_name(f"{kept.name}-{way}.json") for way in WAYS}
+            there = {
+                way: None if way in arguments.again else progressive_found.read(path)
+                for way, path in paths.items()
+            }
+            controls, program = (there[way] for way in WAYS)
+            if controls is None or program is None:
+                place = make(name, seed, work / "net", arguments.trained, arguments.inputs)
+                if controls is None:
+                    controls = measure.controls(place, arguments.trained, arguments.few)
+                    progressive_found.write(controls, paths["controls"])
+                if program is None:
+                    program = measure.program(place, arguments.trained)
+                    progressive_found.write(program, paths["program"])
+            assert isinstance(controls, Controls)
+            assert isinstance(program, Program)
+            found.append(Found(name, seed, controls, program))
             print(progressive_report.line(found[-1]), flush=True)
     return found
-
-
-def _controls(place: Place, arguments: argparse.Namespace) -> Controls:
-    return progressive_measure.controls(place, arguments.trained, arguments.few)
-
-
-def _program(place: Place, arguments: argparse.Namespace) -> Program:
-    return progressive_measure.program(place, arguments.trained)
 
 
 def _cold(work: Path, arguments: argparse.Namespace) -> list[Cold]:

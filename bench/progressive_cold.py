@@ -117,6 +117,7 @@ def _answers(
         with Repository.open(root) as repo:
             (told,) = repo.evaluate(rev, data=path, mode=mode, keep=False)
         rows.append((time.perf_counter() - begun, link.sent - sent, link.requests - requests))
-        statuses.append(str(told.predictions.status[0]))
+        given = told.predictions.status
+        statuses.append("exact" if given is None else str(given[0]))
     medians = (float(statistics.median(column)) for column in zip(*rows, strict=True))
     return Answer(*medians), statuses

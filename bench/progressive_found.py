@@ -84,7 +84,7 @@ class Program:
     """What `eval` does.
 
     Attributes:
-        calibration: Seconds of `archive --calibrate`.
+        calibration: Processor seconds of `archive --calibrate`.
         certified: Of `eval --progressive`.
         estimate: Share of bytes, agreement with float64, and the audited bound of `--estimate`.
         flips: Certificates that an adversarial search tried to break, and those broken.

@@ -79,9 +79,7 @@ def program(place: Place, trained: Path | None = None) -> Program:
         ProgramFailedError: a verb failed.
     """
     root = place.repository("progressive")
-    begun = time.perf_counter()
-    modelhub(root, "archive", place.rev, "--calibrate", str(place.calibration))
-    calibration = time.perf_counter() - begun
+    cost = modelhub(root, "archive", place.rev, "--calibrate", str(place.calibration))
     images, _ = _held_out(place)
     single = _single(module_of(place.name, place.seed, trained), images)
     with Repository.open(root) as repo:
@@ -89,7 +87,7 @@ def program(place: Place, trained: Path | None = None) -> Program:
         exact = float64_values(version.network(), dict(version.weights()), images).argmax(1)
         certified = _certified(repo, place, exact, single)
         estimate = _estimate(repo, place, exact)
-    return Program(calibration, certified, estimate)
+    return Program(cost.processor_seconds, certified, estimate)
 
 
 def _held_out(place: Place) -> tuple[npt.NDArray[np.float32], Labels]:
@@ -108,6 +106,8 @@ def _certified(repo: Repository, place: Place, exact: Labels, single: Labels) ->
     """Return how `eval --progressive` does."""
     (told,) = repo.evaluate(place.rev, data=place.test, mode="progressive", keep=False)
     given = told.predictions
+    assert given.status is not None
+    assert given.nbytes is not None
     certified, tie = given.status == "certified", given.status == "tie"
     return Method(
         len(exact),
@@ -124,7 +124,9 @@ def _estimate(repo: Repository, place: Place, exact: Labels) -> tuple[float, flo
     """Return the share of bytes, the agreement and the audited bound of `eval --estimate`."""
     (told,) = repo.evaluate(place.rev, data=place.test, mode="estimate", keep=False)
     agreed = float((told.predictions.label == exact).mean())
-    return told.bytes_read / told.bytes_full, agreed, float(told.facts.get("audit_bound", 0.0))
+    bound = told.facts["audit"]["upper_bound"]
+    read = told.facts["estimate_bytes"] / told.bytes_full
+    return read, agreed, math.nan if bound is None else bound
 
 
 def _uniform(

@@ -129,7 +129,7 @@ def _estimates(found: Sequence[Found]) -> Part:
         plain = within[-1] if within else (math.nan, math.nan)
         rows.append([
             f"{one.name}-{one.seed}", f"{share:.3f}", f"{agreed:.4f}",
-            f"{bound:.4f}" if bound else "", f"{plain[0]:.3f}", f"{plain[1]:.4f}",
+            "" if math.isnan(bound) else f"{bound:.4f}", f"{plain[0]:.3f}", f"{plain[1]:.4f}",
         ])  # fmt: skip
     head = ("network, seed", "read", "labels agree", "at most wrong, audited", "same bits, read")
     part.lines += table([*head, "labels agree"], rows)
@@ -149,7 +149,7 @@ def _costs(found: Sequence[Found]) -> Part:
     part.lines += [
         "Processor time of a batch of 100 inputs on one thread, the best of a few, weights at "
         "hand and prepared, which is done once for each rung; and what `archive --calibrate` "
-        "takes, start-up included.",
+        "takes of it, start-up included.",
         "",
     ]
     head = (
