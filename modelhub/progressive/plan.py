@@ -80,8 +80,16 @@ class TooLargeError(Exception):
 
 
 class Step(NamedTuple):
-    """One step: what it does, where its operands and result are, what nobody reads after it."""
+    """One step: what it does, where its operands and result are, what nobody reads after it.
 
+    Attributes:
+        kind: `product`, `relu`, `sum`, `cat`, `average`, `same`, `flat`, another op's name, or
+            empty where a node keeps its rule.
+        node: The node; of a product with a norm after it, the product.
+    """
+
+    kind: str
+    node: Node
     run: Callable[..., Any]
     sources: tuple[int, ...]
     target: int
@@ -110,6 +118,7 @@ class Plan:
         positive: Names of values that are never negative.
         whole: Whether no node keeps its rule, so that each input of a batch goes by itself.
         layers: What each step that is a product is made of, by the name of its value.
+        backward: What a pass back has made ready of products, by place.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -118,6 +127,7 @@ class Plan:
     positive: set[str] = field(default_factory=set)
     whole: bool = True
     layers: dict[str, Layer] = field(default_factory=dict)
+    backward: dict[int, tuple[Any, Any, Any]] = field(default_factory=dict)
 
 
 def make_plan(
@@ -126,6 +136,7 @@ def make_plan(
     tensors: Mapping[str, Any],
     asked: Sequence[str],
     positive: bool,
+    all_kept: bool = False,
 ) -> Plan:
     """Plan the nodes for exact inputs, all of them positive or zero, or of either sign.
 
@@ -133,11 +144,13 @@ def make_plan(
         nodes: Those to run, in order.
         tensors: From `modelhub.progressive.propagate.lifted_tensors`.
         asked: Names of the values that are kept.
+        all_kept: No step overwrites a value or lets it go.
 
     Raises:
         TooLargeError: the weights allow values that may overflow.
     """
     maker = _Maker(network, nodes, tensors, frozenset(asked))
+    maker.all_kept = all_kept
     for name, value in network.inputs.items():
         real = value.dtype.startswith(("float", "bfloat"))
         maker.note(name, EXACT if real else OTHER, INPUT_MAX)
@@ -173,6 +186,7 @@ class _Maker:
         self.fresh: set[str] = set()
         self.postponed: dict[str, Node] = {}
         self.coefficients = 0
+        self.all_kept = False
         self.whole_numbers = {node.name for node in nodes if find(node.op).result == "int"}
         self.inputs = network.inputs
         self.shapes = {name: value.shape for name, value in network.inputs.items()}
@@ -191,12 +205,17 @@ class _Maker:
         self.reach[name] = reach
 
     def emit(
-        self, node: Node, run: Callable[..., Any], sources: Sequence[str], form: str, reach: float
+        self,
+        name: str,
+        does: tuple[str, Node, Callable[..., Any]],
+        sources: Sequence[str],
+        form: str,
+        reach: float,
     ) -> None:
-        """Append the step that gives the value of a node."""
-        self.note(node.name, form, reach)
+        """Append the step that gives a value: its kind, its node and what it does."""
+        self.note(name, form, reach)
         places = self.plan.places
-        self.steps.append(Step(run, tuple(places[n] for n in sources), places[node.name], ()))
+        self.steps.append(Step(*does, tuple(places[n] for n in sources), places[name], ()))
 
     def one(self, node: Node) -> None:
         """Plan one node."""
@@ -214,29 +233,31 @@ class _Maker:
         elif form == ENDS and self.on_ends(node, base, source):
             return
         elif form == EXACT and base in f"{SAME} {FLAT}".split() and self.is_flat(node, base):
-            run = flat if base in FLAT.split() else _same
-            self.emit(node, run, [source], EXACT, INPUT_MAX)
+            does = ("flat", node, flat) if base in FLAT.split() else ("same", node, _same)
+            self.emit(node.name, does, [source], EXACT, INPUT_MAX)
         else:
             names = node.inputs
             run = general(node, [self.plan.forms[n] == ENDS for n in names], self.tensors)
-            self.emit(node, run, names, OTHER, 0.0)
+            self.emit(node.name, ("", node, run), names, OTHER, 0.0)
 
     def on_ends(self, node: Node, base: str, source: str) -> bool:
         """Plan a node that has a step on ends, if it has one."""
-        reach = self.reach[source]
+        reach, kind = self.reach[source], base
         run: Callable[..., Any] | None = None
         if base in SAME.split():
-            run = _same
+            kind, run = "same", _same
         elif base == "relu":
-            alone = source in self.fresh and len(self.readers[source]) == 1
-            run = torch.relu_ if alone and source not in self.asked else torch.relu
+            alone = len(self.readers[source]) == 1 and source not in self.asked
+            over = source in self.fresh and alone and not self.all_kept
+            run = torch.relu_ if over else torch.relu
         elif base in MONOTONE.split() and reads_one(node) and len(node.values) == 1:
             run, reach = with_literals(node), reach + sum(map(abs, literals(node)))
         elif base in FLAT.split() and self.is_flat(node, base):
-            run = flat
+            kind, run = "flat", flat
         elif base in AVERAGES.split():
-            run = self.averages(node, source)
+            kind, run = "average", self.averages(node, source)
         elif base in ("add", "cat") and self.alike(node):
+            kind = "sum" if base == "add" else "cat"
             run = summed(self.shapes[source]) if base == "add" else concatenated
             reach = sum(self.reach[ref.node] for ref in references(node.arguments))
         if run is None:
@@ -245,8 +266,8 @@ class _Maker:
         sources = [source]
         if base in ("add", "cat"):
             sources = [ref.node for ref in references(node.arguments)]
-        rounds = base in ("add", *AVERAGES.split())
-        self.emit(node, run, sources, ENDS, 1.01 * reach if rounds else reach)
+        reach = 1.01 * reach if kind in ("sum", "average") else reach
+        self.emit(node.name, (kind, node, run), sources, ENDS, reach)
         if base not in f"{SAME} {FLAT}".split():
             self.fresh.add(node.name)
         return True
@@ -306,7 +327,7 @@ class _Maker:
         after = before if norm is None else layer.reach(reach)
         if not before < _REACH_MAX:
             raise TooLargeError(product.name)
-        self.emit(node, run, [source], ENDS, after)
+        self.emit(node.name, ("product", product, run), [source], ENDS, after)
         self.plan.layers[node.name] = layer
         self.fresh.add(node.name)
         sizes = [size for size in places if isinstance(size, int)]
@@ -354,7 +375,7 @@ def _finished(maker: _Maker, asked: Sequence[str]) -> Plan:
     used, steps = set(kept), []
     for one in reversed(maker.steps):
         if one.target in used:
-            gone = {place for place in one.sources if place not in used}
+            gone = {place for place in one.sources if place not in used and not maker.all_kept}
             steps.append(one._replace(drop=tuple(gone)))
             used.update(one.sources)
     steps.reverse()

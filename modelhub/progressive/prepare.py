@@ -7,13 +7,14 @@ Bounds are those of `modelhub.progressive.propagate` but for rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from modelhub.net.arguments import Ref, Weight
 from modelhub.net.graph import Network
 from modelhub.optional import require
 from modelhub.progressive.calls import lifted
-from modelhub.progressive.ends import halves
+from modelhub.progressive.ends import Layer, halves
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.margins import Head, Logits, checked, head
 from modelhub.progressive.pairs import Pairs
@@ -21,9 +22,26 @@ from modelhub.progressive.plan import ENDS, INPUT_MAX, Part, Plan, TooLargeError
 from modelhub.progressive.propagate import lifted_tensors, propagate
 from modelhub.progressive.walk import as_tensor, needed
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "Trace", "prepare"]
 
 torch: Any = require("torch", "torch")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Bounds of all values.
+
+    Attributes:
+        values: By the places of the plan, each in its form.
+        layer: The last one.
+        operand: The place of its operand.
+    """
+
+    plan: Plan
+    values: list[Any]
+    bounds: Logits
+    layer: Layer
+    operand: int
 
 
 def prepare(network: Network, weights: Mapping[str, Any]) -> Prepared:
@@ -52,8 +70,8 @@ class Prepared:
         if isinstance(read, Ref):
             self._refs.append(read)
         self._nodes = needed(network, self._refs)
-        # By whether all inputs are positive or zero; None where there is no plan.
-        self._plans: dict[bool, Plan | None] = {}
+        # By whether all inputs are positive or zero and all values kept; None: there is no plan.
+        self._plans: dict[tuple[bool, bool], Plan | None] = {}
         self._pairs: Pairs | None = None
 
     def logits(self, inputs: Mapping[str, Any]) -> Logits:
@@ -77,19 +95,47 @@ class Prepared:
                     pass
         return self._by_rules(inputs)
 
-    def plan(self, positive: bool) -> Plan | None:
+    def trace(self, inputs: Mapping[str, Any]) -> Trace | None:
+        """Bound all values of a network for a few inputs; None where there is no plan for them.
+
+        Raises:
+            UnsupportedError: as for `logits`.
+            KeyError: an input is missing.
+        """
+        given = [lifted(as_tensor(inputs[name])) for name in self.network.inputs]
+        with torch.no_grad():
+            plan = self._plan(given, all_kept=True)
+            if plan is None or self.head.linear is None or len(self._refs) == 1:
+                return None
+            held = [x.lo if isinstance(x, Interval) else x for x in given]
+            values = held + [None] * (len(plan.places) - len(held))
+            try:
+                for part in plan.parts:
+                    values = _pass(part, values)
+            except TooLargeError:
+                return None
+            bounds = self._logits(plan, [values[plan.places[ref.node]] for ref in self._refs])
+        if bounds.pairs is None:
+            return None
+        layer = plan.layers[self.head.linear.name]
+        return Trace(plan, values, bounds, layer, plan.places[self._refs[1].node])
+
+    def plan(self, positive: bool, all_kept: bool = False) -> Plan | None:
         """Return the plan for inputs that are positive or zero, or any; None if there is none."""
-        if positive not in self._plans:
+        key = positive, all_kept
+        if key not in self._plans:
             names = [ref.node for ref in self._refs]
             made: Plan | None
             try:
-                made = make_plan(self.network, self._nodes, self._tensors, names, positive)
+                made = make_plan(
+                    self.network, self._nodes, self._tensors, names, positive, all_kept
+                )
             except TooLargeError:
                 made = None
-            self._plans[positive] = made
-        return self._plans[positive]
+            self._plans[key] = made
+        return self._plans[key]
 
-    def _plan(self, given: list[Any]) -> Plan | None:
+    def _plan(self, given: list[Any], all_kept: bool = False) -> Plan | None:
         """Return the plan for some inputs, or None where they are boxes, huge or not numbers."""
         positive = True
         for x in given:
@@ -100,7 +146,7 @@ class Prepared:
                 if not -INPUT_MAX <= least <= most <= INPUT_MAX:
                     return None
                 positive &= least >= 0.0
-        return self.plan(positive)
+        return self.plan(positive, all_kept)
 
     def _run(self, plan: Plan, given: list[Any]) -> list[Any]:
         values = given + [None] * (len(plan.places) - len(given))
@@ -161,7 +207,7 @@ class Prepared:
 def _pass(part: Part, given: list[Any]) -> list[Any]:
     """Run steps once; `given` has what is known by place."""
     values = list(given)
-    for run, sources, target, drop in part.steps:
+    for _, _, run, sources, target, drop in part.steps:
         values[target] = run(*[values[place] for place in sources])
         for place in drop:
             values[place] = None
