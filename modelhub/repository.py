@@ -25,10 +25,12 @@ from modelhub.dlv import retain as retaining
 from modelhub.dlv import tag as tags
 from modelhub.dlv import tier as tiers
 from modelhub.dlv import weights as reading
+from modelhub.dlv.archive_calibrate import Calibrated, calibrate_versions
 from modelhub.dlv.archive_layout import LayoutResult, store_as
 from modelhub.dlv.archive_result import ArchiveResult
 from modelhub.dlv.checkout import CheckoutResult, checkout
-from modelhub.dlv.evaluate import EvalOptions, Evaluation, evaluate
+from modelhub.dlv.evaluate import evaluate
+from modelhub.dlv.evaluate_options import EvalOptions, Evaluation
 from modelhub.dlv.evaluations import Evaluated, evaluations_of
 from modelhub.dlv.listing import listing
 from modelhub.dlv.lossy import LossyLabel, label_of
@@ -380,13 +382,28 @@ class Repository:
 
         Args:
             data: An .npz, .safetensors or .parquet file, or a folder of images.
-            options: Those of `modelhub.dlv.evaluate.EvalOptions`, such as `top=3`, `keep=False`.
+            options: Those of `modelhub.dlv.evaluate_options.EvalOptions`, such as `top=3`,
+                `keep=False`, `mode="progressive"`.
 
         Raises:
             BadInputError: the data does not fit a network, or a version has no network that runs.
             ModelHubError: kind `missing_extra`, torch or a package for the data is not installed.
         """
         return [*evaluate(self._repo, revs, Path(data), EvalOptions(**options))]
+
+    def calibrate(self, *revs: str, data: PathLike, **options: Any) -> builtins.list[Calibrated]:
+        """Find what progressive evaluation should read first, and keep it with each version.
+
+        Args:
+            revs: All versions that the data fits, without any.
+            data: As for `evaluate`, of which up to 256 examples are taken; labels are not used.
+            options: Of `modelhub.dlv.evaluate_options.EvalOptions`, how data is prepared.
+
+        Raises:
+            BadInputError: the data does not fit a version that was named, or it cannot run.
+        """
+        given = EvalOptions(**options)
+        return [*calibrate_versions(self._repo, Path(data), revs, given)]
 
     def gc(self, **options: Any) -> collector.GcResult:
         """Free the room of what no version needs."""
