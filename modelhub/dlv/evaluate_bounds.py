@@ -110,6 +110,7 @@ class Bounds:
         self._exact: dict[str, Any] | None = None
         self._torch: Any = require("torch", "torch")
         self._margins: Any = require("modelhub.progressive.margins", "torch")
+        self._crown: Any = require("modelhub.progressive.crown", "torch")
         self._prepare: Any = require("modelhub.progressive.prepare", "torch").prepare
         self._propagate: Any = require("modelhub.progressive.propagate", "torch")
         self._unsupported: Any = require("modelhub.progressive.calls", "torch").UnsupportedError
@@ -190,11 +191,24 @@ class Bounds:
                 self._prepared = self._prepare(self._network, self._boxes)
             bounds = self._prepared.logits(self._given(inputs, count))
             found = self._margins.labels(bounds)
-            margin = np.where(finite, found.margin.cpu().numpy()[:count], -np.inf)
+            margin = np.where(finite, self._margin(inputs, bounds, found)[:count], -np.inf)
             places, set_margin = self._sets(bounds, k, margin > 0.0)
         return Verdicts(
             found.label.cpu().numpy()[:count], margin, set_margin, places, bounds.values.shape[-1]
         )
+
+    def _margin(self, inputs: Mapping[str, Array], bounds: Any, found: Any) -> Array:
+        """Return the proved margins, by going backwards too where that may decide."""
+        margin: Array = found.margin.cpu().numpy().copy()
+        # A network that is fixed to a number of inputs cannot take some of them.
+        rows = np.flatnonzero(self._crown.worth_going_back(bounds, found).cpu().numpy())
+        if rows.size and not self._batch:
+            some = {name: array[rows] for name, array in inputs.items()}
+            labels = found.label[self._torch.from_numpy(rows).to(self._device)]
+            given = self._given(some, len(rows))
+            least = self._crown.crown_margins(self._prepared, given, labels)
+            margin[rows] = np.maximum(margin[rows], least.cpu().numpy())
+        return margin
 
     def _sets(self, bounds: Any, k: int, wanted: Array) -> tuple[Array, Array]:
         """Return the sets of the wanted rows, and -inf as the margin of all others."""

@@ -20,7 +20,7 @@ __all__ = ["SHARES", "Margins", "Rung", "Schedule", "Step", "search"]
 
 # Shares of the inputs that the rungs of a ladder are to certify: what most inputs need is far less
 # than what the hardest do, and the last ones cost most each.
-SHARES = (0.5, 0.8, 0.9, 0.94, 0.96, 0.975, 0.985, 1.0)
+SHARES = (0.7, 0.85, 0.92, 0.95, 0.97, 0.985, 1.0)
 
 # A prefix that leaves little enough open for its cost to be in proportion, and enough to be seen
 # beside rounding: relative to the largest weight of a channel, 2^-16.

@@ -55,7 +55,9 @@ def _found(certified: Method, name: str = "lenet") -> Found:
         Pace(0.001, 0.002, 0.006, 0.001),
         {UNIFORM: _method(0.7, 1.0), BITS: _method(0.6, 0.6)},
     )
-    return Found(name, 0, controls, Program(12.0, replace(certified, steps=[]), (0.25, 0.995, 0.01)))
+    return Found(
+        name, 0, controls, Program(12.0, replace(certified, steps=[]), (0.25, 0.995, 0.01))
+    )
 
 
 def test_ranks_are_those_of_the_inputs() -> None:

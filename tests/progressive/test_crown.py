@@ -9,8 +9,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from modelhub.progressive import crown  # noqa: E402
-from modelhub.progressive.crown import crown_margins  # noqa: E402
-from modelhub.progressive.margins import labels  # noqa: E402
+from modelhub.progressive.crown import crown_margins, worth_going_back  # noqa: E402
+from modelhub.progressive.intervals import Interval  # noqa: E402
+from modelhub.progressive.margins import CERTIFIED, UNDECIDED, Logits, labels  # noqa: E402
 from modelhub.progressive.prepare import prepare  # noqa: E402
 from modelhub.progressive.propagate import evaluate  # noqa: E402
 from modelhub.progressive.schedule import sloped, uniform  # noqa: E402
@@ -110,3 +111,13 @@ def test_without_a_plan_margins_are_those_of_the_rules() -> None:
     forward = labels(prepared.logits(images))
     found = crown_margins(prepared, images, forward.label, None)
     assert torch.equal(found, forward.margin)
+
+
+def test_labels_without_hope_are_left_alone() -> None:
+    # The first label leads by 1 in the middle of all bounds; they are wider from row to row.
+    middle = torch.tensor([[1.0, 0.0, -3.0]]).double().expand(5, 3)
+    wide = torch.tensor([0.4, 0.6, 1.4, 1.6, float("inf")]).double()[:, None]
+    bounds = Logits(Interval(middle - wide, middle + wide))
+    found = labels(bounds)
+    assert found.status.tolist() == [CERTIFIED, *[UNDECIDED] * 4]
+    assert worth_going_back(bounds, found).tolist() == [False, True, True, False, False]
