@@ -76,6 +76,8 @@ double SampledEntropy(Bytes data) {
 // Above this many bits a byte in a sample a plane is taken for noise. 4096 samples of pure noise
 // read 7.955 (bias 255 / (2 ln 2 x 4096)).
 constexpr double kEntropyMax = 7.85;
+// Bits a byte, below which a plane is mostly one number.
+constexpr double kSparseEntropy = 0.6;
 // Repeats hide from order-0 entropy; in cells this small a try costs nothing.
 constexpr size_t kAlwaysTriedBytes = 4096;
 // Less is not worth a table and the states of its lanes.
@@ -124,12 +126,14 @@ void EncodeCell(CodecState* state, Cpu cpu, const PresetRules& rules, CellHints 
   // LZ4 finds repeats at ten times the speed of zstd, so it tells whether zstd is worth a try;
   // where there is no other order-0 coder, zstd is one.
   bool try_zstd = small || rules.always_repeats || (skewed && (!rules.rans || hints.repeats));
+  // What LZ4 finds in numbers of few bits, unless most are zero, are no repeats.
+  const bool dense = hints.narrow && entropy > kSparseEntropy;
   if (small || hints.repeats || rules.always_repeats || skewed) {
     const size_t limit = std::min(n - 1, scratch.size());
     const size_t size = Lz4Compress(state, data, scratch.first(limit),
-                                    /*fast=*/(!skewed || hints.narrow) && !hints.repeats);
+                                    /*fast=*/(!skewed || dense) && !hints.repeats);
     // Saves something by repeats alone, whatever the order-0 coder saves.
-    try_zstd = try_zstd || (size > 0 && size < (hints.narrow ? best.size : n - n / 32));
+    try_zstd = try_zstd || (size > 0 && size < (dense ? best.size : n - n / 32));
     Take(&best, size, CodecId::kLz4, scratch, out);
   }
   if (try_zstd && best.size > 1) {

@@ -76,7 +76,7 @@ class CodecState {
 struct CellHints {
   // A sample of the tensor has shown that its planes repeat themselves.
   bool repeats = false;
-  // Its bytes are numbers of few bits, in which LZ4 finds repeats that are none.
+  // Its bytes are numbers of few bits.
   bool narrow = false;
 };
 
