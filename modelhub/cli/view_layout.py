@@ -35,7 +35,7 @@ def say_layout(output: Output, result: LayoutResult) -> None:
     if result.known:
         lines.append(f"{human.plural(result.known, 'tensor')} in that layout already")
     if result.unfit:
-        lines.append(f"{human.plural(result.unfit, 'tensor')} that it is not for stay as they are")
+        lines.append(f"{human.plural(result.unfit, 'tensor')} not fit for it, left as before")
     if result.moved and not result.dry_run:
         lines.append("`modelhub gc` frees the room of the old copies")
     for line in lines:

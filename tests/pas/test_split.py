@@ -14,6 +14,7 @@ from modelhub.fs.layout import Layout
 from modelhub.pas import split, tiers
 from modelhub.pas.session import Session
 from modelhub.pas.split import RUN_BYTES_MIN, entry_bytes, merge_pack, near_segments, split_pack
+from modelhub.tensors.arrays import TensorSpec
 
 
 @pytest.mark.parametrize(
@@ -165,3 +166,32 @@ def test_headers_of_companions_are_checked(
     with InputFile(near) as file:
         assert split.is_near(file.read(0, 8))
     assert not split.is_near(good)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "planes", "bits"),
+    [("float32", 1, 8), ("float32", 2, 16), ("float32", 3, 24), ("float32", 4, None),
+     ("float32", 7, None), ("float16", 1, None), ("float16", 2, None)],
+)  # fmt: skip
+def test_fixed_entries_keep_so_many_leading_bits(
+    layout: Layout, tier: tiers.Tier, dtype: str, planes: int, bits: int | None
+) -> None:
+    array = (np.random.default_rng(0).standard_normal((90, 200)) * 0.05).astype(dtype)
+    raw = array.reshape(-1).view(np.uint8)
+    spec = TensorSpec(dtype, array.shape)
+    with Session(layout, lambda object_id: None, depth_max=0) as session:
+        session.rewrite_tensor(b"\1" * 32, spec, raw, None, "progressive")
+        session.seal()
+    (name,) = session.packs
+    moved = split_pack(layout, tier, name, planes)
+    with _core.PackReader(str(layout.pack_path(name.hex()))) as reader:
+        entry = reader.entry(0)
+        assert entry.is_fixed
+        near = reader.near_segments(0)
+        assert moved == sum(entry.segment_bytes[near:])
+        if bits is None:
+            assert near == len(entry.segment_bytes)
+        else:
+            assert sum(entry.segment_bits[:near]) == bits
+            assert near < len(entry.segment_bytes)
+    assert merge_pack(layout, tiers.Companions(layout, tier.url, 0), name) == moved

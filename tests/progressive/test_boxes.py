@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modelhub.errors import BadInputError
-from modelhub.progressive.boxes import weights_box
+from modelhub.progressive.boxes import cut_box, weights_box
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -95,3 +95,30 @@ def test_other_dtypes_and_no_planes_are_refused() -> None:
         weights_box(np.zeros(3, np.int32), 1)
     with pytest.raises(BadInputError, match="planes=0"):
         weights_box(np.zeros(3, np.float32), 0)
+
+
+def test_cut_boxes_are_as_the_bits_say() -> None:
+    # The worked example of csrc/mh/codec/fixed/spec.md: bits 0 1100000, 1 0011010, 0 0000000.
+    exact = np.array([1.5, -0.40625, 0, 2.0**-20], ml_dtypes.bfloat16)
+    exponents = np.array([127], np.uint8)
+    cut = np.array([1.5, -0.25, 0, 0], ml_dtypes.bfloat16)
+    lo, hi = cut_box(cut, exponents, 64, 4)
+    assert lo.tolist() == [1.5, -0.5, 0, 0]
+    assert hi.tolist() == [1.75, -0.25, 0.25, 0.25]
+    finer = np.array([1.5, -0.40625, -0.0, 0], ml_dtypes.bfloat16)
+    lo, hi = cut_box(finer, exponents, 64, 8)
+    step = 2.0**-6
+    assert lo.tolist() == [1.5, -0.40625 - step, -step, 0]
+    assert hi.tolist() == [1.5 + step, -0.40625, 0, step]
+    assert ((lo <= exact) & (exact <= hi)).all()
+
+
+def test_groups_have_their_own_steps() -> None:
+    cut = np.zeros((3, 4), np.float16)
+    lo, hi = cut_box(cut, np.array([15, 20, 12], np.uint8), 5, 3)
+    # Position 1 of a group of exponent 15 is worth 1, two bits of magnitude are known.
+    assert hi.reshape(-1).tolist() == [0.5] * 5 + [16.0] * 5 + [0.0625] * 2
+    assert not lo.any()
+    assert lo.shape == hi.shape == (3, 4)
+    lo, hi = cut_box(cut, np.array([15], np.uint8), 1 << 62, 3)
+    assert (hi == 0.5).all()
