@@ -95,6 +95,7 @@ class _Explainer:
     ) -> None:
         self._found = found
         self._graph: Graph = measured.graph
+        self._fixed = measured.fixed
         self._plan = plan
         self._allowed = allowed(budgets)
         self._scheme = scheme
@@ -124,6 +125,8 @@ class _Explainer:
         """Return why a vertex is stored as it is, and its alternative."""
         graph, chosen = self._graph, int(self._plan[vertex])
         others = [edge for edge in self._into[vertex] if edge != chosen]
+        if self._fixed[vertex]:
+            return "in the progressive layout", None
         if not others:
             return "no base makes it shorter", None
         other = min(others, key=lambda edge: float(graph.storage[edge]))

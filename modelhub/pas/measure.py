@@ -81,6 +81,7 @@ class Measured:
         current: The edge that each vertex is stored by now (`NO_EDGE`: by none of them,
             since no snapshot needs its base).
         stored_bytes: What each vertex takes now.
+        fixed: Whether each vertex is in the progressive layout, and stays as it is.
         estimated: How many edges were measured in this run and not known before.
     """
 
@@ -90,6 +91,7 @@ class Measured:
     exact: np.ndarray
     current: np.ndarray
     stored_bytes: np.ndarray
+    fixed: np.ndarray
     estimated: int
 
 
@@ -278,6 +280,7 @@ class _Measurer:
             exact=np.array(self._exact, bool),
             current=np.array(current, np.uint32),
             stored_bytes=np.array(stored, np.int64),
+            fixed=np.array([False, *(entry.is_fixed for entry in self.entries)], bool),
             estimated=self.measured,
         )
 

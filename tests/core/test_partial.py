@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from modelhub import _core
-from modelhub.errors import CorruptionError, UsageError
+from modelhub.errors import CorruptionError, RemoteError, UsageError
+from modelhub.fs.layout import Layout, companion_name
+from modelhub.pas import tiers
+from modelhub.pas.split import split_pack
 
 
 def floats(count: int, seed: int = 0) -> np.ndarray:
@@ -122,3 +126,22 @@ def test_ranges_are_those_of_the_file(pack: _core.PackReader) -> None:
     for offset, length in ((-1, 1), (0, -1), (0, len(whole) + 1), (len(whole) + 1, 0), (5, 2**62)):
         with pytest.raises(UsageError):
             pack.read_range(offset, length)
+
+
+def test_ranges_that_are_far_say_so(pack: _core.PackReader, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "r")
+    layout.packs_dir.mkdir(parents=True)
+    Path(pack.path).rename(layout.pack_path(pack.name.hex()))
+    tier = tiers.open_tier(str(tmp_path / "cold"))
+    tiers.mark(tier)
+    assert split_pack(layout, tier, pack.name, 2) > 0
+    near = _core.PackReader(str(layout.pack_path(pack.name.hex())))
+    low = str(tier.file(companion_name(pack.name.hex())))
+    whole = _core.PackReader(near.path, low)
+    assert whole.read_range(0, pack.bytes) == pack.read_range(0, pack.bytes)
+    (offset, length), *_ = near.runs()
+    assert near.read_range(0, offset) == pack.read_range(0, offset)
+    for begin, size in ((offset, 1), (offset - 1, 2), (offset + length - 1, 5)):
+        with pytest.raises(RemoteError) as caught:
+            near.read_range(begin, size)
+        assert caught.value.kind == "tier"

@@ -153,7 +153,11 @@ def test_plans_leave_it_alone_and_may_stand_on_it(repo: Repo, line: list[Arrays]
             entry = entry_of(repo, "m@1", name)
             assert (entry.is_fixed, entry.stored_bytes) == (True, size)
         check(repo, line)
-    archive(repo, alpha=1000.0, solver="mst")
+    told = archive(repo, alpha=1000.0, solver="mst", explained=True).explanation
+    assert told is not None
+    whys = {reason.rev: reason.why for reason in told.reasons if "a" in reason.tensors}
+    assert whys["m@1#final"] == "in the progressive layout"
+    assert whys["m@2#final"] != "in the progressive layout"
     gc(repo)
     bases = {repo.store.entry(entry_of(repo, rev, "a").id).base for rev in ("m@2", "m@3")}
     assert bases != {None}

@@ -18,6 +18,7 @@ from modelhub.dlv.gc import gc
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
+from modelhub.dlv.weights import weights
 from modelhub.errors import CorruptionError, RemoteError
 from modelhub.pas.ranges import GAP_BYTES_MAX
 from modelhub.pas.tiers import open_tier
@@ -285,5 +286,17 @@ def test_the_progressive_layout_in_a_tier(
         assert not served.sent_twice()
     repo.configure(replace(repo.config, tier=str(cold)))
     assert fsck(repo.layout.root).ok
+    # Leading bytes are another thing than leading bits: they take all of it.
+    found = resolve(repo, "m").snapshot
+    assert found is not None
+    half = weights(repo, found.tree, planes=2)["a"]
+    assert half.tobytes() == (arrays["a"].view(np.uint32) & 0xFFFF0000).tobytes()
+    away = cold.rename(cold.with_name("away"))
+    repo.store.close()
+    with pytest.raises(RemoteError) as caught:
+        weights(repo, found.tree, planes=2)
+    assert "progressive layout" in caught.value.hint
+    assert {problem.kind for problem in fsck(repo.layout.root).problems} == {"tier"}
+    away.rename(cold)
     tiers.pull(repo)
     assert fsck(repo.layout.root).ok
