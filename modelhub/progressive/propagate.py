@@ -14,7 +14,7 @@ from typing import Any
 from modelhub.net.arguments import Ref
 from modelhub.net.graph import Network
 from modelhub.optional import require
-from modelhub.progressive.calls import lifted
+from modelhub.progressive.calls import Call, lifted
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.rules import apply
 from modelhub.progressive.walk import all_tensors, apart, as_tensor, walk
@@ -46,7 +46,8 @@ def propagate(
     """
     tensors = lifted_tensors(network, weights)
     given = {name: apart(lifted(as_tensor(inputs[name]))) for name in network.inputs}
-    return walk(network, tensors, given, wanted, apply)
+    with torch.no_grad():
+        return walk(network, tensors, given, wanted, apply)
 
 
 def evaluate(
@@ -64,7 +65,8 @@ def evaluate(
     """
     tensors = {name: _double(value) for name, value in all_tensors(network, weights).items()}
     given = {name: _double(as_tensor(inputs[name])) for name in network.inputs}
-    return walk(network, tensors, given, wanted, lambda call: call.run())
+    with torch.no_grad():
+        return walk(network, tensors, given, wanted, Call.run)
 
 
 def lifted_tensors(network: Network, weights: Mapping[str, Any]) -> dict[str, Any]:

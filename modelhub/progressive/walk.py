@@ -62,13 +62,12 @@ def walk(
     last = {ref.node: n.name for n in nodes for ref in references(n.arguments)}
     kept = {ref.node for ref in asked}
     state = State(dict(given), tensors, device_of(given, tensors))
-    with torch.no_grad():
-        for node in nodes:
-            state.values[node.name] = step(node, state, run)
-            # Only what is still to be read stays in memory.
-            for name in {ref.node for ref in references(node.arguments)}:
-                if last[name] == node.name and name not in kept:
-                    state.values[name] = None
+    for node in nodes:
+        state.values[node.name] = step(node, state, run)
+        # Only what is still to be read stays in memory.
+        for name in {ref.node for ref in references(node.arguments)}:
+            if last[name] == node.name and name not in kept:
+                state.values[name] = None
     return [_read(ref, state) for ref in asked]
 
 
