@@ -50,9 +50,10 @@ def weights_box(array: np.ndarray[Any, Any], planes: int) -> tuple[Floats, Float
     if planes >= dtype.width:
         return near, near
     far = _values(bits | unread, array.dtype)
-    negative = np.signbit(near)
-    far = np.where(np.isfinite(far), far, np.where(negative, -np.inf, np.inf))
-    return np.where(negative, far, near), np.where(negative, near, far)
+    unbounded = ~np.isfinite(far)
+    if unbounded.any():
+        far[unbounded] = np.copysign(np.inf, near[unbounded])
+    return _ordered(near, far)
 
 
 def cut_box(
@@ -73,13 +74,20 @@ def cut_box(
     bias = 15 if from_numpy(array.dtype).name == "float16" else 127
     steps = np.ldexp(1.0, exponents.astype(np.int64) - bias + 2 - bits)
     # A group may be said to be longer than the array.
-    step = np.repeat(steps, min(group, near.size))[: near.size].reshape(near.shape)
-    negative = np.signbit(near)
-    least = np.where(negative, near - step, near)
-    return least, np.where(negative, near, near + step)
+    far = np.repeat(steps, min(group, near.size))[: near.size].reshape(near.shape)
+    np.copysign(far, near, out=far)
+    far += near
+    return _ordered(near, far)
+
+
+def _ordered(near: Floats, far: Floats) -> tuple[Floats, Floats]:
+    """Return the lesser and the greater of two ends, in the memory of the second and a new one."""
+    least = np.minimum(near, far)
+    return least, np.maximum(near, far, out=far)
 
 
 def _values(bits: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Floats:
     # Signalling NaNs among the patterns would warn on the way.
     with np.errstate(invalid="ignore"):
-        return bits.view(dtype).astype(np.float64)
+        # Of no dimensions, it is a scalar by now.
+        return np.asarray(bits.view(dtype)).astype(np.float64)
