@@ -3,7 +3,8 @@
 `python -m bench codec` measures the codec alone, beside its peers; `python -m bench candidates`
 how bases are found without being told; `python -m bench archival` the planner of the archive, and
 `python -m bench retrieve` how fast snapshots are read by its plans; `python -m bench dql` queries;
-`python -m bench progressive` what leading bits prove.
+`python -m bench progressive` what leading bits prove; `python -m bench layouts` what the two
+layouts of packs take.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bench import (
     bench_candidates,
     bench_codec,
     bench_dql,
+    bench_layouts,
     bench_main_job,
     bench_progressive,
     bench_retrieve,
@@ -37,6 +39,7 @@ _OTHERS = {
     "archive": bench_archive.main,
     "retrieve": bench_retrieve.main,
     "dql": bench_dql.main,
+    "layouts": bench_layouts.main,
     "progressive": bench_progressive.main,
 }
 

@@ -15,6 +15,7 @@ from modelhub.fs.layout import Layout
 from modelhub.pas.scan import scan
 from modelhub.pas.session import Session
 from modelhub.pas.store import Place, Store
+from modelhub.tensors.arrays import TensorSpec
 
 SHAPE = (64, 32)
 
@@ -70,6 +71,30 @@ def test_chains_stay_bounded_and_exact(disk: Disk) -> None:
     assert depths.count(0) == 1
     for array, object_id in zip(arrays, stored, strict=True):
         assert store.read(object_id).data.tobytes() == array.tobytes()
+
+
+def test_layouts_change_how_a_tensor_is_stored_and_not_what_it_is(disk: Disk) -> None:
+    values, _ = versions(2)
+    object_id = put(disk, values)
+    spec = TensorSpec("float32", SHAPE)
+    for layout in ("progressive", "ordinary"):
+        with disk.session() as session:
+            assert not session.rewrite_tensor(object_id, spec, raw(values), None, layout)
+            session.seal()
+            disk.places.update(session.places)
+        assert disk.store().entry(object_id).is_fixed == (layout == "progressive")
+        assert disk.store().read(object_id).data.tobytes() == values.tobytes()
+    odd = np.full(SHAPE, np.inf, np.float32)
+    wide = np.arange(2048.0)
+    for dtype, array in (("float32", odd), ("float64", wide)):
+        spec = TensorSpec(dtype, array.shape)
+        object_id = ids.tensor_id(dtype, spec.shape, raw(array))
+        with disk.session() as session:
+            session.rewrite_tensor(object_id, spec, raw(array), None, "progressive")
+            session.seal()
+            disk.places.update(session.places)
+        assert not disk.store().entry(object_id).is_fixed
+        assert disk.store().read(object_id).data.tobytes() == array.tobytes()
 
 
 def test_leading_bytes_are_exact_through_a_chain(disk: Disk) -> None:
