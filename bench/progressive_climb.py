@@ -22,7 +22,7 @@ from modelhub.progressive.prepare import Prepared, prepare
 from modelhub.progressive.propagate import evaluate
 from modelhub.progressive.schedule import layers
 
-__all__ = ["Climbed", "boxes_of", "climb", "float64_values", "uniform"]
+__all__ = ["Climbed", "Schedule", "boxes_of", "climb", "float64_values", "uniform"]
 
 _BATCH = 64
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ import torch
 from torch import nn
 
 from bench.process import modelhub
-from bench.progressive_climb import boxes_of, climb, float64_values, uniform
+from bench.progressive_climb import Schedule, boxes_of, climb, float64_values, uniform
+from bench.progressive_flips import attack
 from bench.progressive_found import Controls, Method, Pace, Program, ranked
 from bench.progressive_repository import Place, module_of
+from modelhub.dlv.ladders import LADDER, calibration_in
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
 from modelhub.progressive.margins import labels
 from modelhub.progressive.prepare import prepare
 from modelhub.progressive.propagate import evaluate
-from modelhub.repository import Repository
+from modelhub.repository import Repository, Version
 
 __all__ = ["BITS", "UNIFORM", "controls", "program"]
 
@@ -34,6 +37,8 @@ __all__ = ["BITS", "UNIFORM", "controls", "program"]
 UNIFORM, BITS = "same bytes", "same bits"
 _BATCH = 100
 _TURNS = 4
+# Inputs whose proofs are searched for a mistake, which takes long.
+_ATTACKED = 40
 
 Labels = npt.NDArray[np.int64]
 
@@ -84,10 +89,26 @@ def program(place: Place, trained: Path | None = None) -> Program:
     single = _single(module_of(place.name, place.seed, trained), images)
     with Repository.open(root) as repo:
         version = repo[place.rev]
-        exact = float64_values(version.network(), dict(version.weights()), images).argmax(1)
+        network = version.network()
+        exact = float64_values(network, dict(version.weights()), images).argmax(1)
         certified = _certified(repo, place, exact, single)
-        estimate = _estimate(repo, place, exact)
-    return Program(cost.processor_seconds, certified, estimate)
+        rungs = _rungs(version)
+        seen = climb(network, version.prefixes(), rungs, images, exact, prove=False)
+        steps = [(nbytes / seen.full, agreed) for nbytes, _, agreed in seen.curve]
+        return Program(
+            cost.processor_seconds,
+            replace(certified, steps=steps),
+            _estimate(repo, place, exact),
+            attack(network, version.prefixes(), rungs, images[:_ATTACKED]),
+        )
+
+
+def _rungs(version: Version) -> list[Schedule]:
+    """Return the ladder that was calibrated, but for what reads all."""
+    kept = (calibration_in(one.value) for one in version.annotations if one.key == LADDER)
+    ladder = [one for one in kept if one is not None][-1]
+    full = version.prefixes().bytes_full
+    return [rung.schedule for rung in ladder.rungs if rung.nbytes < full]
 
 
 def _held_out(place: Place) -> tuple[npt.NDArray[np.float32], Labels]:

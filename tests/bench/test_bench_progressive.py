@@ -34,6 +34,9 @@ def test_a_run_end_to_end(
     assert own.certified.inputs == 60
     assert own.certified.certified > 0.5
     assert 0.0 < own.certified.at(0.5) < 1.0
+    assert own.certified.steps[-1][1] == 1.0
+    assert own.flips[0] > 20
+    assert own.flips[1] == 0
     # What was measured is not measured again.
     written = [path.stat().st_mtime_ns for path in files]
     bench_progressive.main(words)
