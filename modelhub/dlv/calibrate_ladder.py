@@ -96,6 +96,15 @@ class _Trial:
         margins: Array = np.concatenate(found)
         return margins
 
+    def rung_seconds(self, schedule: Schedule) -> float:
+        """Return how long a rung takes with one input, without reading."""
+        self.bounds.take(self.bounds.full())
+        first = {name: array[:1] for name, array in self.batches[0].inputs.items()}
+        begun = time.perf_counter()
+        self.bounds.take(schedule)
+        self.bounds.decide(first, 1)
+        return time.perf_counter() - begun
+
     def labels(self, schedule: Schedule) -> Array:
         """Return the labels that the middles of the boxes give, in the network's own dtypes."""
         values = {
@@ -133,6 +142,8 @@ def calibrate(job: Job, fit: Fit) -> Measured:
         (trial.count, int((trial.labels(rung.schedule) != truth).sum())) for rung in rungs
     )
     estimate = _estimate(trial, estimate_schedules(job.network, steps), truth)
+    bound = trial.seconds / max(trial.bounded, 1)
+    alone = trial.rung_seconds(rungs[len(rungs) // 2].schedule) if rungs else 0.0
     assert job.target.snapshot is not None
     found = Calibration(
         snapshot=job.target.snapshot.label,
@@ -145,7 +156,8 @@ def calibrate(job: Job, fit: Fit) -> Measured:
         estimate=estimate,
         device=job.device,
         forward_seconds=forward,
-        bound_seconds=trial.seconds / max(trial.bounded, 1),
+        bound_seconds=bound,
+        rung_seconds=max(alone - bound, 0.0),
     )
     read, full = trial.prefixes.bytes_read, trial.prefixes.bytes_full
     return Measured(found, read, full, time.perf_counter() - begun)

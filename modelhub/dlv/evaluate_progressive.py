@@ -29,6 +29,10 @@ from modelhub.report import human
 _BOUND_COST = 4.0
 # Bytes of a second over a link of which nothing is known: few are slower.
 _SLOW_RATE = 1e6
+_FASTER = (
+    "all weights are read for the rest: that is expected to be faster over this link (--always "
+    "climbs on)"
+)
 
 __all__ = ["Ladder", "climb", "ladder_of", "progressive"]
 
@@ -39,7 +43,7 @@ class Ladder:
 
     Attributes:
         forward_seconds, bound_seconds: What evaluating and bounding one input in float64 takes; not
-            known if NaN.
+            known if NaN. So with rung_seconds, what a rung takes besides.
         source: `calibration`, or `default` where nothing was measured.
         measured: The calibration, if it was made for this.
         notes: What whoever reads the result should know of it.
@@ -48,6 +52,7 @@ class Ladder:
     rungs: Sequence[Rung]
     forward_seconds: float = math.nan
     bound_seconds: float = math.nan
+    rung_seconds: float = 0.0
     source: str = "default"
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
@@ -64,28 +69,28 @@ def climb(
     """Decide all inputs, rung by rung and the rest exactly; return notes on how it went.
 
     Args:
-        far: Bytes come over a link: then it goes exact as soon as that is expected to be faster.
+        far: Bytes come over a link: then rungs are passed over, or all of them, where that is
+            expected to be faster.
         always: Not even then.
 
     Raises:
         BadInputError: torch refuses the inputs, or the outputs are no classes.
     """
     notes: list[str] = []
-    for place, rung in enumerate(ladder.rungs):
-        if not climbing.undecided:
-            break
-        if far and not always and _exact_is_faster(climbing, prefixes, ladder, place):
-            notes.append(
-                "all weights are read for the rest: that is expected to be faster over this link "
-                "(--always climbs on)"
-            )
-            break
+    place = 0
+    while climbing.undecided and place < len(ladder.rungs):
+        if far and not always:
+            place = _fastest(climbing, prefixes, ladder, place)
+            if place == len(ladder.rungs):
+                notes.append(_FASTER)
+                break
         try:
-            climbing.rung(rung.schedule)
+            climbing.rung(ladder.rungs[place].schedule)
         except NoBoundsError as error:
             climbing.no_bounds = {"why": str(error), "node": error.node, "op": error.op}
             notes.append(f"all weights were read: {error}")
             break
+        place += 1
     climbing.rest()
     if not far and (note := _local_note(climbing, prefixes, ladder)):
         notes.append(note)
@@ -99,26 +104,34 @@ def _speeds(climbing: Climb, ladder: Ladder, rate: float) -> Speeds | None:
         rate: Bytes of a second.
     """
     bounded = sum(one.inputs for one in climbing.passed)
-    bound = ladder.bound_seconds
-    if bounded:
+    bound, forward = ladder.bound_seconds, ladder.forward_seconds
+    if math.isnan(bound) and bounded:
         bound = sum(one.bounding_seconds for one in climbing.passed) / bounded
     if math.isnan(bound):
         return None
-    forward = ladder.forward_seconds
-    return Speeds(1 / rate, bound / _BOUND_COST if math.isnan(forward) else forward, bound)
+    if math.isnan(forward):
+        forward = bound / _BOUND_COST
+    return Speeds(1 / rate, forward, bound, ladder.rung_seconds)
 
 
-def _exact_is_faster(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place: int) -> bool:
-    # Before anything came over the link: whether it would be even over a slow one.
+def _fastest(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place: int) -> int:
+    """Return the rung to go on with, so that it takes the least time; their number for none.
+
+    Args:
+        place: The next one.
+    """
+    # Before anything came over the link: what would be best over a slow one.
     speeds = _speeds(climbing, ladder, prefixes.far_rate or _SLOW_RATE)
-    rungs = ladder.rungs[place:]
-    if speeds is None or any(math.isnan(rung.share) for rung in rungs):
-        return False
-    done = ladder.rungs[place - 1].share if place else 0.0
+    rungs, last = ladder.rungs, len(ladder.rungs)
+    if speeds is None or any(math.isnan(rung.share) for rung in rungs[place:]):
+        return place
+    done = rungs[place - 1].share if place else 0.0
     read, full, count = prefixes.bytes_read, prefixes.bytes_full, climbing.undecided
-    return exact_seconds(read, full, count, speeds) < climbing_seconds(
-        rungs, done, read, full, count, speeds
-    )
+
+    def seconds(first: int) -> float:
+        return climbing_seconds(rungs[first:], done, read, full, count, speeds)
+
+    return min(range(place, last + 1), key=seconds)
 
 
 def _local_note(climbing: Climb, prefixes: Prefixes, ladder: Ladder) -> str:
@@ -205,7 +218,13 @@ def ladder_of(job: Job, fit: Fit, bounds: Bounds, *, far: bool) -> Ladder:
     if not found.rungs:
         notes += ("the calibration found no prefix that decides an input",)
     return Ladder(
-        found.rungs, found.forward_seconds, found.bound_seconds, "calibration", measured, notes
+        found.rungs,
+        found.forward_seconds,
+        found.bound_seconds,
+        found.rung_seconds,
+        "calibration",
+        measured,
+        notes,
     )
 
 

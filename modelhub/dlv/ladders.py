@@ -44,7 +44,8 @@ class Calibration:
         rungs: The ladder.
         agreements: The estimates of each rung.
         estimate: The schedule for estimates; its examples had no part in choosing it.
-        forward_seconds, bound_seconds: For one input, in float64.
+        forward_seconds, bound_seconds: For one input of many, in float64.
+        rung_seconds: What a rung takes besides, whatever the inputs.
         created_ns: When it was kept, in nanoseconds since 1970.
     """
 
@@ -59,6 +60,7 @@ class Calibration:
     device: str
     forward_seconds: float
     bound_seconds: float
+    rung_seconds: float
     created_ns: int = 0
 
     def to_json(self) -> dict[str, Any]:

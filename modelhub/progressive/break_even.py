@@ -1,4 +1,4 @@
-"""Say whether climbing a ladder is expected to be faster than reading all weights at once.
+"""Say how long climbing a ladder is expected to take, and reading all weights at once.
 
 For N inputs of which the share s is decided by the rungs, climbing pays if
 
@@ -19,11 +19,18 @@ __all__ = ["Speeds", "climbing_seconds", "exact_seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Seconds to fetch a byte, and to evaluate and to bound one input in float64."""
+    """Seconds of the parts.
+
+    Attributes:
+        fetch: To fetch a byte.
+        forward, bound: To evaluate and to bound one input in float64.
+        rung: What a rung takes by itself: to make boxes of weights, and bounds ready.
+    """
 
     fetch: float
     forward: float
     bound: float
+    rung: float = 0.0
 
 
 def exact_seconds(read: int, full: int, count: int, speeds: Speeds) -> float:
@@ -46,7 +53,8 @@ def climbing_seconds(
     """
     total, left, reached = 0.0, float(count), 1.0
     for rung in rungs:
-        total += reached * max(rung.nbytes - read, 0) * speeds.fetch + left * speeds.bound
+        fetched = max(rung.nbytes - read, 0) * speeds.fetch
+        total += reached * (fetched + speeds.rung) + left * speeds.bound
         read = max(read, rung.nbytes)
         decided = (rung.share - done) / (1.0 - done) if done < 1.0 else 1.0
         decided = min(max(decided, 0.0), 1.0)

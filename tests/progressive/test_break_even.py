@@ -38,6 +38,15 @@ def test_what_is_known_already_counts() -> None:
     assert climbing_seconds(RUNGS[1:], 0.6, 300, 1000, 2, SPEEDS) == pytest.approx(wanted)
 
 
+def test_a_rung_takes_time_by_itself() -> None:
+    slow = Speeds(0.01, 0.2, 0.7, rung=5.0)
+    plain = climbing_seconds(RUNGS, 0.0, 0, 1000, 2, SPEEDS)
+    more = 5.0 + (1 - 0.6**2) * 5.0
+    assert climbing_seconds(RUNGS, 0.0, 0, 1000, 2, slow) == pytest.approx(plain + more)
+    # So it pays to pass one over.
+    assert climbing_seconds(RUNGS[1:], 0.0, 0, 1000, 2, slow) < plain + more
+
+
 def test_no_rungs_are_an_exact_read() -> None:
     assert climbing_seconds((), 0.0, 0, 1000, 3, SPEEDS) == exact_seconds(0, 1000, 3, SPEEDS)
 
