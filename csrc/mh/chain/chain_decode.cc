@@ -71,7 +71,8 @@ class ScratchPool {
   }
   void Give(std::unique_ptr<BlockScratch> scratch) {
     // Blocks of 2^20 elements are rare, and so large that a process should not sit on them.
-    if (scratch->unit.capacity() > kKeptBytesMax) return;
+    if (std::max(scratch->unit.capacity(), scratch->fixed.merged.capacity()) > kKeptBytesMax)
+      return;
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
     if (lock && idle_.size() < kIdleMax) idle_.push_back(std::move(scratch));
   }
