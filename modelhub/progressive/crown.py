@@ -22,6 +22,7 @@ from modelhub.progressive.margins import Labels, Logits, least_differences
 from modelhub.progressive.nodes import literal, with_literals
 from modelhub.progressive.plan import EXACT, Step
 from modelhub.progressive.prepare import Prepared, Trace
+from modelhub.progressive.walk import multiplying_first
 
 __all__ = ["crown_margins", "worth_going_back"]
 
@@ -64,7 +65,8 @@ def crown_margins(
         UnsupportedError: no bounds are known for a node, or the values are not (N, C).
         KeyError: an input is missing.
     """
-    with torch.no_grad():
+    labels = labels.to(prepared.device)
+    with multiplying_first(prepared.device):
         traced = prepared.trace(inputs)
         bounds = prepared.logits(inputs) if traced is None else traced.bounds
         least = least_differences(bounds, labels)

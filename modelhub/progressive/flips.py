@@ -15,7 +15,7 @@ from modelhub.progressive.calls import Call, lifted
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.margins import head
 from modelhub.progressive.propagate import lifted_tensors
-from modelhub.progressive.walk import as_tensor, walk
+from modelhub.progressive.walk import as_tensor, device_of, walk
 
 __all__ = ["flips"]
 
@@ -56,9 +56,11 @@ def flips(
         KeyError: a weight or an input is missing.
     """
     search = _Search(network, weights, seed)
+    device = device_of(search.boxes, search.exact)
+    given = {name: _lower(lifted(as_tensor(x, device))) for name, x in inputs.items()}
     found = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
     for place, label in enumerate(labels.tolist()):
-        one = {name: _lower(lifted(as_tensor(x)))[place : place + 1] for name, x in inputs.items()}
+        one = {name: x[place : place + 1] for name, x in given.items()}
         found[place] = any(search.once(one, label, turn, steps) for turn in range(restarts))
     return found
 

@@ -20,7 +20,7 @@ from modelhub.progressive.margins import Head, Logits, checked, head
 from modelhub.progressive.pairs import Pairs
 from modelhub.progressive.plan import ENDS, INPUT_MAX, Part, Plan, TooLargeError, make_plan
 from modelhub.progressive.propagate import lifted_tensors, propagate
-from modelhub.progressive.walk import as_tensor, needed
+from modelhub.progressive.walk import as_tensor, device_of, multiplying_first, needed
 
 __all__ = ["Prepared", "Trace", "prepare"]
 
@@ -59,11 +59,17 @@ def prepare(network: Network, weights: Mapping[str, Any]) -> Prepared:
 
 
 class Prepared:
-    """A network made ready for many passes; made by `prepare`."""
+    """A network made ready for many passes; made by `prepare`.
+
+    Attributes:
+        head: Where its labels come from.
+        device: Where its weights are; inputs are moved there.
+    """
 
     def __init__(self, network: Network, tensors: Mapping[str, Any], found: Head) -> None:
         self.network = network
         self.head = found
+        self.device = device_of(tensors)
         self._tensors = tensors
         self._refs = [found.values]
         read = found.linear.arguments["input"] if found.linear is not None else None
@@ -84,8 +90,8 @@ class Prepared:
             UnsupportedError: no bounds are known for a node, or the values are not (N, C).
             KeyError: an input is missing.
         """
-        given = [lifted(as_tensor(inputs[name])) for name in self.network.inputs]
-        with torch.no_grad():
+        given = [lifted(as_tensor(inputs[name], self.device)) for name in self.network.inputs]
+        with multiplying_first(self.device):
             plan = self._plan(given)
             if plan is not None:
                 values = [x.lo if isinstance(x, Interval) else x for x in given]
@@ -102,8 +108,8 @@ class Prepared:
             UnsupportedError: as for `logits`.
             KeyError: an input is missing.
         """
-        given = [lifted(as_tensor(inputs[name])) for name in self.network.inputs]
-        with torch.no_grad():
+        given = [lifted(as_tensor(inputs[name], self.device)) for name in self.network.inputs]
+        with multiplying_first(self.device):
             plan = self._plan(given, all_kept=True)
             if plan is None or self.head.linear is None or len(self._refs) == 1:
                 return None

@@ -17,7 +17,14 @@ from modelhub.optional import require
 from modelhub.progressive.calls import Call, lifted
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.rules import apply
-from modelhub.progressive.walk import all_tensors, apart, as_tensor, walk
+from modelhub.progressive.walk import (
+    all_tensors,
+    apart,
+    as_tensor,
+    device_of,
+    multiplying_first,
+    walk,
+)
 
 __all__ = ["evaluate", "lifted_tensors", "propagate"]
 
@@ -45,8 +52,9 @@ def propagate(
         KeyError: a weight or an input is missing.
     """
     tensors = lifted_tensors(network, weights)
-    given = {name: apart(lifted(as_tensor(inputs[name]))) for name in network.inputs}
-    with torch.no_grad():
+    device = device_of(tensors, inputs)
+    given = {name: apart(lifted(as_tensor(inputs[name], device))) for name in network.inputs}
+    with multiplying_first(device):
         return walk(network, tensors, given, wanted, apply)
 
 
@@ -64,8 +72,9 @@ def evaluate(
         KeyError: a weight or an input is missing.
     """
     tensors = {name: _double(value) for name, value in all_tensors(network, weights).items()}
-    given = {name: _double(as_tensor(inputs[name])) for name in network.inputs}
-    with torch.no_grad():
+    device = device_of(tensors, inputs)
+    given = {name: _double(as_tensor(inputs[name], device)) for name in network.inputs}
+    with multiplying_first(device):
         return walk(network, tensors, given, wanted, Call.run)
 
 

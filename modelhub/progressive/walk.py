@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "apart",
     "as_tensor",
     "device_of",
+    "multiplying_first",
     "needed",
     "outputs",
     "step",
@@ -43,6 +45,21 @@ class State:
 def outputs(network: Network) -> tuple[Ref, ...]:
     """Return the values that a network gives, in order."""
     return tuple(leaf for leaf in leaves(network.outputs) if isinstance(leaf, Ref))
+
+
+@contextlib.contextmanager
+def multiplying_first(device: Any) -> Iterator[None]:
+    """Keep a device from adding operands before it multiplies, and gradients from being kept.
+
+    cuDNN may take a Fourier transform for some convolutions in float64, which no bound here holds
+    for; torch's own kernels make a matrix product of every convolution.
+    """
+    with torch.no_grad():
+        if torch.device(device).type != "cuda":
+            yield
+            return
+        with torch.backends.cudnn.flags(enabled=False):
+            yield
 
 
 def walk(
@@ -96,23 +113,26 @@ def needed(network: Network, asked: Sequence[Ref]) -> list[Node]:
 
 
 def all_tensors(network: Network, weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those given, tied ones and constants; arrays as tensors, intervals as they are.
+    """Return those given, tied ones and constants, all on the device of the first that is given.
+
+    Arrays become tensors; intervals stay.
 
     Raises:
         KeyError: a weight is missing.
     """
     found: dict[str, Any] = {}
+    device = device_of(weights)
     for tensor in network.tensors:
         if tensor.role == "constant":
             values = np.frombuffer(tensor.data, numpy_dtype(tensor.dtype)).reshape(tensor.shape)
-            found[tensor.name] = as_tensor(values)
+            found[tensor.name] = as_tensor(values, device)
         elif tensor.tied and tensor.name not in weights:
             found[tensor.name] = found[tensor.tied]
         else:
             ties = (other.name for other in network.tensors if other.tied == tensor.name)
             names = (tensor.name, *(name for name in ties if name in weights))
             name = next((name for name in names if name in weights), tensor.name)
-            found[tensor.name] = as_tensor(weights[name])
+            found[tensor.name] = as_tensor(weights[name], device)
     return found
 
 
@@ -124,20 +144,22 @@ def device_of(*tensors: Mapping[str, Any]) -> Any:
     return torch.device("cpu")
 
 
-def as_tensor(value: Any) -> Any:
+def as_tensor(value: Any, device: Any = None) -> Any:
     """Return an array as a tensor, and a pair of arrays, lower and upper ends, as an interval.
 
-    Floats that torch has no array for become float64.
+    Floats that torch has no array for become float64. With a device, it is moved there.
     """
-    if isinstance(value, Interval | torch.Tensor):
-        return value
     if isinstance(value, tuple):
-        lo = as_tensor(value[0])
-        return Interval(lo, lo if value[1] is value[0] else as_tensor(value[1]))
-    array = np.asarray(value)
-    if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
-        array = array.astype(np.float64)
-    return torch.from_numpy(np.array(array))
+        lo = as_tensor(value[0], device)
+        return Interval(lo, lo if value[1] is value[0] else as_tensor(value[1], device))
+    if isinstance(value, Interval):
+        return value if device is None else value.map(lambda end: end.to(device))
+    if not isinstance(value, torch.Tensor):
+        array = np.asarray(value)
+        if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
+            array = array.astype(np.float64)
+        value = torch.from_numpy(np.array(array))
+    return value if device is None else value.to(device)
 
 
 def apart(value: Any) -> Any:
