@@ -228,9 +228,12 @@ def _average(back: _Backward, step: Step, coefficients: Any) -> bool:
     (source,) = step.sources
     x = back.ends_of(source)
     run, terms = with_literals(step.node), x.lo[0].numel()
+    # Not torch.func.vjp, at whose first use torch imports what takes seconds.
     with torch.enable_grad():
-        _, back_to = torch.func.vjp(run, torch.zeros_like(x.lo))
-    (found,), (size,) = back_to(coefficients), back_to(coefficients.abs())
+        at = torch.zeros_like(x.lo, requires_grad=True)
+        made = run(at)
+        (found,) = torch.autograd.grad(made, at, coefficients, retain_graph=True)
+        (size,) = torch.autograd.grad(made, at, coefficients.abs())
     back.add(-TINY * coefficients.abs(), TINY * coefficients.abs())
     back.pass_on(source, found - size * relative(2 * terms) - TINY)
     return True
