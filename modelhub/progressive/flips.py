@@ -89,7 +89,7 @@ class _Search:
             given = {name: x.requires_grad_() for name, x in values.items()}
             with torch.enable_grad():
                 gap = self.gap(given, inputs, label)
-            if float(gap) < 0.0:
+            if float(gap.detach()) < 0.0:
                 return True
             slopes = torch.autograd.grad(gap, list(given.values()), allow_unused=True)
             values = {
