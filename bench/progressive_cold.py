@@ -29,18 +29,20 @@ RATE = 10e6
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Medians over some inputs: seconds, bytes that went through the link, requests."""
+    """Medians over some inputs: seconds, bytes through the link, requests; and the mean seconds."""
 
     seconds: float
     nbytes: float
     requests: float
+    mean: float
 
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """What was found at a latency (seconds before each answer of the server).
+    """What was found at a latency.
 
     Attributes:
+        latency: Seconds before each answer of the server.
         exact: Everything fetched, by layout.
         progressive: By prefixes.
         proved: Share of the inputs that prefixes proved.
@@ -120,4 +122,4 @@ def _answers(
         given = told.predictions.status
         statuses.append("exact" if given is None else str(given[0]))
     medians = (float(statistics.median(column)) for column in zip(*rows, strict=True))
-    return Answer(*medians), statuses
+    return Answer(*medians, statistics.fmean(row[0] for row in rows)), statuses

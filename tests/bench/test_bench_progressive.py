@@ -79,11 +79,13 @@ def test_bars() -> None:
 
 
 def test_a_single_input_is_held_against_the_faster_way_to_fetch_all() -> None:
-    exact = {"ordinary": Answer(2.4, 22e6, 3), "progressive": Answer(2.5, 22e6, 3)}
-    cold = Cold(0.0, exact, Answer(1.5, 9e6, 40), 1.0)
+    exact = {"ordinary": Answer(2.4, 22e6, 3, 2.4), "progressive": Answer(2.5, 22e6, 3, 2.5)}
+    cold = Cold(0.0, exact, Answer(1.5, 9e6, 40, 1.7), 1.0)
     assert cold.gain == pytest.approx(1.6)
     part = progressive_report.parts([_found(_method(0.4))], [cold])[-1]
-    assert any("| progressive, 100% proved | 1.50 | 9.0 | 40 | 1.60 |" in row for row in part.lines)
+    assert any(
+        "| progressive, 100% proved | 1.50 | 9.0 | 40 | 1.60 | 1.70 |" in row for row in part.lines
+    )
     assert [bar.holds for bar in part.bars] == [True]
 
 
