@@ -1,4 +1,4 @@
-"""Try to break certificates: search the boxes at which a label was proved for one that differs."""
+"""Try to break proofs: search the boxes at which a label was proved for weights that change it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from bench.progressive_climb import Schedule, boxes_of
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
 from modelhub.progressive.flips import flips
-from modelhub.progressive.margins import labels
-from modelhub.progressive.prepare import prepare
 
 __all__ = ["attack"]
 
@@ -23,24 +21,25 @@ def attack(
     prefixes: Prefixes,
     rungs: Sequence[Schedule],
     images: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    nbytes: npt.NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Prove labels rung by rung, and search the boxes of each proof; return how many, and broken.
+    """Search the boxes of each proof; return how many there were, and how many were broken.
 
     Args:
-        rungs: Schedules by tensor name, each at least the one before.
+        rungs: Schedules by tensor name, each at least the one before, in which prefixes are read.
         images: Inputs (N, ...); each takes as long as some 30 passes there and back.
+        labels: What was proved.
+        nbytes: Bytes read when it was.
     """
-    (name,), left = network.inputs, torch.from_numpy(images)
+    (name,) = network.inputs
     tried = broken = 0
     for rung in rungs:
         prefixes.read(rung)
-        boxes = boxes_of(prefixes)
-        told = labels(prepare(network, boxes).logits({name: left}))
-        proved = told.margin > 0.0
-        found = flips(network, boxes, {name: left[proved]}, told.label[proved])
-        tried += len(found)
-        broken += int(found.sum())
-        left = left[~proved]
-        if not len(left):
-            break
+        rows = np.flatnonzero(nbytes == prefixes.bytes_read)
+        if len(rows):
+            inputs = {name: torch.from_numpy(images[rows])}
+            found = flips(network, boxes_of(prefixes), inputs, torch.from_numpy(labels[rows]))
+            tried += len(rows)
+            broken += int(found.sum())
     return tried, broken

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from bench.progressive_climb import Schedule, boxes_of, climb, float64_values, u
 from bench.progressive_flips import attack
 from bench.progressive_found import Controls, Method, Pace, Program, ranked
 from bench.progressive_repository import Place, module_of
+from modelhub.dlv.evaluate_options import Evaluation
 from modelhub.dlv.ladders import LADDER, calibration_in
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net.graph import Network
@@ -91,15 +91,20 @@ def program(place: Place, trained: Path | None = None) -> Program:
         version = repo[place.rev]
         network = version.network()
         exact = float64_values(network, dict(version.weights()), images).argmax(1)
-        certified = _certified(repo, place, exact, single)
+        (told,) = repo.evaluate(place.rev, data=place.test, mode="progressive", keep=False)
+        given, few = told.predictions, slice(_ATTACKED)
+        assert given.nbytes is not None
         rungs = _rungs(version)
         seen = climb(network, version.prefixes(), rungs, images, exact, prove=False)
         steps = [(nbytes / seen.full, agreed) for nbytes, _, agreed in seen.curve]
         return Program(
             cost.processor_seconds,
-            replace(certified, steps=steps),
+            _certified(told, exact, single, steps),
             _estimate(repo, place, exact),
-            attack(network, version.prefixes(), rungs, images[:_ATTACKED]),
+            attack(
+                *(network, version.prefixes(), rungs, images[few]),
+                *(given.label[few], given.nbytes[few]),
+            ),
         )
 
 
@@ -123,9 +128,10 @@ def _single(module: nn.Module, images: npt.NDArray[np.float32]) -> Labels:
     return found
 
 
-def _certified(repo: Repository, place: Place, exact: Labels, single: Labels) -> Method:
+def _certified(
+    told: Evaluation, exact: Labels, single: Labels, steps: list[tuple[float, float]]
+) -> Method:
     """Return how `eval --progressive` does."""
-    (told,) = repo.evaluate(place.rev, data=place.test, mode="progressive", keep=False)
     given = told.predictions
     assert given.status is not None
     assert given.nbytes is not None
@@ -138,6 +144,7 @@ def _certified(repo: Repository, place: Place, exact: Labels, single: Labels) ->
         wrong64=int((given.label != exact)[certified | tie].sum()),
         wrong32=int((given.label != single)[certified].sum()),
         decided=ranked(given.nbytes, told.bytes_full),
+        steps=steps,
     )
 
 

@@ -94,9 +94,10 @@ def _control(found: Sequence[Found]) -> Part:
     part = Part("The same prefix of every tensor")
     part.lines += [
         "What the paper reads: leading bytes, as many of each tensor, of the ordinary layout; and "
-        "leading bits of the progressive one. The bounds are the same as above. In brackets: the "
-        "share of the bytes. A label *agrees* if the middle of the boxes gives that of the exact "
-        "weights, which proves nothing.",
+        "leading bits of the progressive one. Vectors, such as biases, are read whole. Proofs are "
+        "those of a pass forward; `eval` goes backwards too where that may decide. In brackets: "
+        "the share of the bytes. A label *agrees* if the middle of the boxes gives that of the "
+        "exact weights, which proves nothing.",
         "",
     ]
     head = ["network, seed", "inputs", "read for 97 %, bytes", "bits"]
