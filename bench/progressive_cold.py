@@ -121,5 +121,6 @@ def _answers(
         rows.append((time.perf_counter() - begun, link.sent - sent, link.requests - requests))
         given = told.predictions.status
         statuses.append("exact" if given is None else str(given[0]))
-    medians = (float(statistics.median(column)) for column in zip(*rows, strict=True))
-    return Answer(*medians, statistics.fmean(row[0] for row in rows)), statuses
+    seconds, nbytes, requests = (statistics.median(column) for column in zip(*rows, strict=True))
+    mean = statistics.fmean(row[0] for row in rows)
+    return Answer(seconds, nbytes, requests, mean), statuses
