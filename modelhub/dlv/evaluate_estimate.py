@@ -85,6 +85,7 @@ def estimate(job: Job) -> Evaluation:
     for batch in inputs.batches(np.ones(fit.count, bool)):
         outputs = run(batch)
         found.add(batch, outputs, _scores(job, middle, batch, outputs, fit))
+        job.step(int(batch.rows[-1]) + 1)
     word = EXACT if middle.is_exact else _ESTIMATED
     status = np.full(fit.count, word, "<U9")
     status[list(known)] = EXACT
