@@ -69,9 +69,9 @@ class Layer:
     size: Any
     terms: int
 
-    def reach(self, most: float) -> float:
-        """Return what bounds all sums of magnitudes for operands of magnitudes up to `most`."""
-        sums = self.weight.magnitude().flatten(1).sum(1) * most + self.size
+    def reach(self) -> float:
+        """Return what bounds all sums of magnitudes, times 1 + m for operands up to m."""
+        sums = self.weight.magnitude().flatten(1).sum(1).maximum(self.size)
         # The slack of rounding and of both ends is far less.
         return 1.01 * float(sums.amax()) + 1.0
 

@@ -21,7 +21,8 @@ from modelhub.net.arguments import Training, Weight, references
 from modelhub.net.graph import Network, Node
 from modelhub.net.ops import find
 from modelhub.optional import require
-from modelhub.progressive.ends import Layer, for_ends, for_points
+from modelhub.progressive.ends import Affine, Layer, for_ends, for_points
+from modelhub.progressive.intervals import Interval
 from modelhub.progressive.nodes import (
     AVERAGES,
     FLAT,
@@ -96,6 +97,25 @@ class Step(NamedTuple):
     drop: tuple[int, ...]
 
 
+class Made(NamedTuple):
+    """A layer made ready.
+
+    Attributes:
+        before, after: What bounds all sums of magnitudes for operands of magnitudes up to 1, before
+            the batch norm that is part of the layer and with it; times 1 + m for those up to m.
+        read: The tensors it was made of, kept so that their identity stays theirs.
+    """
+
+    layer: Layer
+    affine: Affine
+    before: float
+    after: float
+    read: tuple[Interval, ...]
+
+
+Ready = dict[tuple[Any, ...], Made]
+
+
 class Part(NamedTuple):
     """Steps that take so many inputs of a batch at a time, and what the next part reads of them.
 
@@ -137,6 +157,8 @@ def make_plan(
     asked: Sequence[str],
     positive: bool,
     all_kept: bool = False,
+    ready: Ready | None = None,
+    before: Ready | None = None,
 ) -> Plan:
     """Plan the nodes for exact inputs, all of them positive or zero, or of either sign.
 
@@ -145,12 +167,16 @@ def make_plan(
         tensors: From `modelhub.progressive.propagate.lifted_tensors`.
         asked: Names of the values that are kept.
         all_kept: No step overwrites a value or lets it go.
+        ready: Layers made ready, where those of this plan are put.
+        before: Others, of which those of the same tensors are taken.
 
     Raises:
         TooLargeError: the weights allow values that may overflow.
     """
     maker = _Maker(network, nodes, tensors, frozenset(asked))
     maker.all_kept = all_kept
+    maker.ready = {} if ready is None else ready
+    maker.before = {} if before is None else before
     for name, value in network.inputs.items():
         real = value.dtype.startswith(("float", "bfloat"))
         maker.note(name, EXACT if real else OTHER, INPUT_MAX)
@@ -187,6 +213,8 @@ class _Maker:
         self.postponed: dict[str, Node] = {}
         self.coefficients = 0
         self.all_kept = False
+        self.ready: Ready = {}
+        self.before: Ready = {}
         self.whole_numbers = {node.name for node in nodes if find(node.op).result == "int"}
         self.inputs = network.inputs
         self.shapes = {name: value.shape for name, value in network.inputs.items()}
@@ -311,12 +339,8 @@ class _Maker:
         positive = source in self.plan.positive
         # Other forms have no bound from the weights; `packed` holds them to this one.
         reach = INPUT_MAX if form == OTHER else self.reach[source]
-        layer = layer_of(product, self.tensors)
-        # What programs meet before the norm counts, too.
-        before = layer.reach(reach)
-        if norm is not None:
-            layer = folded(layer, norm, self.tensors)
-        made = for_points(layer, positive) if form == EXACT else for_ends(layer)
+        one = self.made(product, norm, (form == EXACT, positive))
+        layer, made = one.layer, one.affine
         self.coefficients += made.weight.numel()
         places = self.shapes[product.name][2:]
         run = produced(product, made, places)
@@ -324,9 +348,10 @@ class _Maker:
             run = signed(run)
         elif form == OTHER:
             run = packed(run, INPUT_MAX, TooLargeError)
-        after = before if norm is None else layer.reach(reach)
-        if not before < _REACH_MAX:
+        # What programs meet before the norm counts, too.
+        if not one.before * reach + one.before < _REACH_MAX:
             raise TooLargeError(product.name)
+        after = one.after * reach + one.after
         self.emit(node.name, ("product", product, run), [source], ENDS, after)
         self.plan.layers[node.name] = layer
         self.fresh.add(node.name)
@@ -334,6 +359,25 @@ class _Maker:
         each = 8 * math.prod(made.weight.shape[1:]) * math.prod(sizes) if places else 0
         if len(sizes) == len(places):
             self.costs[self.plan.places[node.name]] = each
+
+    def made(self, product: Node, norm: Node | None, how: tuple[bool, bool]) -> Made:
+        """Make a layer ready, unless it was for the same tensors."""
+        nodes = [product] if norm is None else [product, norm]
+        read = [self.tensors[name] for node in nodes for name in node.parameters]
+        eps = None if norm is None else literal(norm, "eps")
+        ends = tuple(id(end) for x in read for end in (x.lo, x.hi))
+        key = (product.name, ends, eps, how)
+        found = self.ready.get(key) or self.before.get(key)
+        if found is None:
+            plain = layer_of(product, self.tensors)
+            layer = plain if norm is None else folded(plain, norm, self.tensors)
+            exact, positive = how
+            affine = for_points(layer, positive) if exact else for_ends(layer)
+            before = plain.reach()
+            after = before if norm is None else layer.reach()
+            found = Made(layer, affine, before, after, tuple(read))
+        self.ready[key] = found
+        return found
 
     def averages(self, node: Node, source: str) -> Callable[..., Any] | None:
         """Return the step of an average over places, of values that are not negative."""

@@ -18,7 +18,7 @@ from modelhub.progressive.ends import Layer, halves
 from modelhub.progressive.intervals import Interval
 from modelhub.progressive.margins import Head, Logits, checked, head
 from modelhub.progressive.pairs import Pairs
-from modelhub.progressive.plan import ENDS, INPUT_MAX, Part, Plan, TooLargeError, make_plan
+from modelhub.progressive.plan import ENDS, INPUT_MAX, Part, Plan, Ready, TooLargeError, make_plan
 from modelhub.progressive.propagate import lifted_tensors, propagate
 from modelhub.progressive.walk import as_tensor, device_of, multiplying_first, needed
 
@@ -44,18 +44,23 @@ class Trace:
     operand: int
 
 
-def prepare(network: Network, weights: Mapping[str, Any]) -> Prepared:
+def prepare(
+    network: Network, weights: Mapping[str, Any], previous: Prepared | None = None
+) -> Prepared:
     """Return the network with its weights made ready.
 
     Args:
         network: An executable network with one output.
         weights: As for `modelhub.progressive.propagate.propagate`; a pair of arrays is a box.
+        previous: The same network with other weights, of which layers with the same tensors (the
+            same objects, unchanged) are taken.
 
     Raises:
         UnsupportedError: it has several outputs, or none.
         KeyError: a weight is missing.
     """
-    return Prepared(network, lifted_tensors(network, weights), head(network))
+    before = {} if previous is None else previous.ready
+    return Prepared(network, lifted_tensors(network, weights), head(network), before)
 
 
 class Prepared:
@@ -64,11 +69,16 @@ class Prepared:
     Attributes:
         head: Where its labels come from.
         device: Where its weights are; inputs are moved there.
+        ready: Layers made ready.
     """
 
-    def __init__(self, network: Network, tensors: Mapping[str, Any], found: Head) -> None:
+    def __init__(
+        self, network: Network, tensors: Mapping[str, Any], found: Head, before: Ready
+    ) -> None:
         self.network = network
         self.head = found
+        self.ready: Ready = {}
+        self._before = before
         self.device = device_of(tensors)
         self._tensors = tensors
         self._refs = [found.values]
@@ -134,7 +144,14 @@ class Prepared:
             made: Plan | None
             try:
                 made = make_plan(
-                    self.network, self._nodes, self._tensors, names, positive, all_kept
+                    self.network,
+                    self._nodes,
+                    self._tensors,
+                    names,
+                    positive,
+                    all_kept,
+                    self.ready,
+                    self._before,
                 )
             except TooLargeError:
                 made = None

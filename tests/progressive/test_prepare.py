@@ -156,6 +156,27 @@ def test_many_inputs_and_many_labels_are_compared_label_by_label(
         torch.testing.assert_close(quick.margin, slow.margin, rtol=1e-9, atol=1e-9)
 
 
+def test_layers_of_the_same_tensors_are_made_once() -> None:
+    network, weights, inputs = case("shortcut")
+    boxes = boxed(weights, uniform(network, 2))
+    first = prepare(network, boxes)
+    first.logits(inputs)
+    finer = boxed(weights, uniform(network, 3))
+    for name in ("third.weight", "second.1.running_mean"):
+        changed = boxes | {name: finer[name]}
+        second, alone = prepare(network, changed, first), prepare(network, changed)
+        assert torch.equal(second.logits(inputs).values.lo, alone.logits(inputs).values.lo)
+        kept = set(map(id, first.ready.values()))
+        made = [one for one in second.ready.values() if id(one) in kept]
+        assert (len(made), len(second.ready)) == (4, 5)
+    # What another network has is of no use, and of no harm.
+    other, more, _ = case("residual")
+    images = {next(iter(other.inputs)): next(iter(inputs.values()))}
+    found = prepare(other, boxed(more, uniform(other, 2)), first).logits(images)
+    expected = prepare(other, boxed(more, uniform(other, 2))).logits(images)
+    assert torch.equal(found.values.lo, expected.values.lo)
+
+
 def test_pairs_of_arrays_are_boxes() -> None:
     network, weights, inputs = case("deep")
     boxes = boxed(weights, uniform(network, 2))
