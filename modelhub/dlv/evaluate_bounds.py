@@ -7,6 +7,7 @@ softmax at the end, as float64 evaluation of the stored weights gives it.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,7 @@ class Bounds:
         self._held: dict[str, int] = {}
         self._boxes: dict[str, Any] = {}
         self._prepared: Any = None
+        self._is_ready = False
         self._exact: dict[str, Any] | None = None
         self._torch: Any = require("torch", "torch")
         self._margins: Any = require("modelhub.progressive.margins", "torch")
@@ -146,7 +148,7 @@ class Bounds:
             if self._held.get(own) != wanted[name]:
                 self._boxes[own] = self._box(name, wanted[name])
                 self._held[own] = wanted[name]
-                self._prepared = None
+                self._is_ready = False
         return fetched
 
     def _box(self, name: str, segments: int) -> Any:
@@ -155,13 +157,16 @@ class Bounds:
         if not least.is_floating_point():
             return least
         most = least if hi is lo else self._double(hi)
-        for end in (least, most):
-            if not bool(self._torch.isfinite(end).all()):
-                raise NoBoundsError(f"{name} may hold what is infinite or no number")
+        # What is no number comes out of both ends of a range.
+        ends = [end for part in (least, most) if part.numel() for end in part.aminmax()]
+        if not all(math.isfinite(end) for end in ends):
+            raise NoBoundsError(f"{name} may hold what is infinite or no number")
         return self._intervals.Interval(least, most)
 
     def _tensor(self, array: Array) -> Any:
-        return self._torch.from_numpy(np.array(array)).to(self._device)
+        # torch takes no array that cannot be written to, though it does not write.
+        own = array if array.flags.writeable else array.copy()
+        return self._torch.from_numpy(own).to(self._device)
 
     def decide(self, inputs: Mapping[str, Array], k: int) -> Verdicts:
         """Prove what can be proved of a batch; inputs that are not finite prove nothing.
@@ -187,8 +192,10 @@ class Bounds:
             # One of them would keep the whole batch from the quick way.
             inputs = {name: _zeroed(array, ~finite) for name, array in inputs.items()}
         with running.exact_products(self._torch, self._device), self._torch.no_grad():
-            if self._prepared is None:
-                self._prepared = self._prepare(self._network, self._boxes)
+            if not self._is_ready:
+                # Layers that are as they were are not made ready again.
+                self._prepared = self._prepare(self._network, self._boxes, self._prepared)
+                self._is_ready = True
             bounds = self._prepared.logits(self._given(inputs, count))
             found = self._margins.labels(bounds)
             margin = np.where(finite, self._margin(inputs, bounds, found)[:count], -np.inf)
@@ -234,7 +241,7 @@ class Bounds:
             self._exact = {own: self._double(array) for own, array in values.items()}
             self._boxes.clear()
             self._held.clear()
-            self._prepared = None
+            self._prepared, self._is_ready = None, False
         count = len(next(iter(inputs.values())))
         output = self._network.outputs
         with (
@@ -267,7 +274,7 @@ class Bounds:
     def _double(self, array: Array) -> Any:
         # torch has no array of bfloat16 or of floats of 8 bits.
         floats = from_numpy(array.dtype).name.startswith(("float", "bfloat"))
-        return self._tensor(array.astype(np.float64) if floats else array)
+        return self._tensor(array.astype(np.float64, copy=False) if floats else array)
 
     def _given(self, inputs: Mapping[str, Array], count: int) -> dict[str, Any]:
         missing = self._batch - count if self._batch else 0
