@@ -89,6 +89,7 @@ class Session:
         self._pending: dict[bytes, int] = {}
         self.places: dict[bytes, Place] = {}
         self.packs: list[bytes] = []
+        self._added: list[bytes] = []
         self.tally = Tally()
         # Of tensors that this session adds, for the catalog; whoever looks for bases fills it.
         self.sketches: dict[bytes, Sketch] = {}
@@ -300,10 +301,14 @@ class Session:
         name = writer.finish()
         self._writer = None
         final = self._layout.pack_path(name.hex())
+        # What is stored anew may come out as a pack that is there, and in use: names tell contents.
+        known = files.exists(final)
         # Folder and rename reach the disk together, before any record names the pack.
         files.rename(path, final)
-        # From here on the pack is this session's to discard; what lay there before was not.
         self.packs.append(name)
+        # From here on the pack is this session's to discard; what lay there before was not.
+        if not known:
+            self._added.append(name)
         files.sync_dir(final.parent)
         for object_id, index in self._pending.items():
             self.places[object_id] = Place(name, index)
@@ -316,10 +321,11 @@ class Session:
         return sum(files.file_stat(path).st_size for path in paths)
 
     def discard(self) -> None:
-        """Remove the packs this session sealed; for a commit that failed before its transaction."""
+        """Remove the packs this session added; for a commit that failed before its transaction."""
         self.store.close()
-        for name in self.packs:
+        for name in self._added:
             path = self._layout.pack_path(name.hex())
             if files.exists(path):
                 files.remove(path)
         self.packs.clear()
+        self._added.clear()

@@ -231,6 +231,20 @@ def test_there_is_nothing_to_do(repo: Repo, commit_arrays: CommitArrays) -> None
     assert store_as(repo, "progressive").unfit == 2
 
 
+def test_what_turns_out_longer_stays_where_it_is(repo: Repo, commit_arrays: CommitArrays) -> None:
+    random = np.random.default_rng(0)
+    # In each group values of all sizes: most take all of their bits in the tail.
+    sizes = 2.0 ** random.integers(-60, 60, (40, 64))
+    wide = (random.standard_normal(sizes.shape) * sizes).astype(np.float32)
+    commit_arrays("m", {"x": wide})
+    commit_arrays("m", {"x": (wide * np.float32(1.0001))})
+    assert archive(repo, alpha=1.0, solver="spt").moved == 1
+    found = store_as(repo, "progressive", ["m@2"])
+    assert (found.moved, found.unfit, found.written_bytes) == (0, 1, 0)
+    assert not entry_of(repo, "m@2", "x").is_fixed
+    assert fsck(repo.layout.root).ok
+
+
 def test_progress_reaches_the_end(repo: Repo, line: list[Arrays]) -> None:
     told: list[tuple[int, int]] = []
     store_as(repo, "progressive", progress=lambda done, total: told.append((done, total)))

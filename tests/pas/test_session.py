@@ -198,6 +198,16 @@ def test_what_lay_at_a_packs_place_is_not_this_sessions_to_discard(disk: Disk) -
     assert path.exists()
 
 
+def test_a_pack_that_came_out_again_is_not_this_sessions_to_discard(disk: Disk) -> None:
+    object_id = put(disk, versions(1)[0])
+    with disk.session() as session:
+        session.rewrite_tensor(object_id, TensorSpec("float32", SHAPE), raw(versions(1)[0]), None)
+        session.seal()
+        assert session.packs == [disk.places[object_id].pack]
+        session.discard()
+    assert disk.store().read(object_id).data.tobytes() == versions(1)[0].tobytes()
+
+
 def test_packs_are_found_again_without_an_index(disk: Disk) -> None:
     first, second = versions(2)
     object_id = put(disk, second, put(disk, first))
