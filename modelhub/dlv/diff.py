@@ -7,7 +7,7 @@ not read; the others are read in blocks of rows, so that memory stays bounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,10 +20,17 @@ from modelhub.dlv.lossy import LossyLabel, label_of
 from modelhub.dlv.resolve import Resolved, format_rev, resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.strips import STRIPS_MAX, check_planes, row_blocks
-from modelhub.dlv.weights import entries, matching, read_counted, read_leading, reads_prefix
+from modelhub.dlv.weights import (
+    entries,
+    matching,
+    read_counted,
+    read_leading_pair,
+    reads_prefix,
+)
 from modelhub.errors import NotFoundError, UsageError
 from modelhub.net.align import Alignment, align
 from modelhub.pas import tree as trees
+from modelhub.pas.retrieve import ReadArray
 from modelhub.tensors.dtypes import by_name
 
 __all__ = [
@@ -344,28 +351,35 @@ def _measure(a: TensorRecord, b: TensorRecord, reading: _Reading) -> tuple[Meter
     if reading.strips and not meter.bytewise and a.nbytes > 0 and reading.strips_left > 0:
         heats = Heat(shape), Heat(shape), Heat(shape)
         reading.strips_left -= 1
-    blocks: Iterable[tuple[int, int] | None] = (None,)
-    # Bits of a fixed entry say the same as those of another alone.
-    both_cut = a.dtype == b.dtype and all(
-        reads_prefix(reading.repo, side, reading.planes) for side in (a, b)
-    )
-    read = read_leading if both_cut else read_counted
-    if not (meter.bytewise or a.view is not None or both_cut):
-        blocks = row_blocks(b, max(a.nbytes, b.nbytes))
-    for block in blocks:
-        left = read(reading.repo, a, reading.planes, block)
-        right = read(reading.repo, b, reading.planes, block)
+    for begin, left, right in _blocks(a, b, reading, bytewise=meter.bytewise):
         reading.read += left.bytes_read + right.bytes_read
         meter.add(left.array, right.array)
         reading.add(right.array.nbytes)
         if heats is not None:
-            begin = block[0] if block else 0
             heats[0].add(left.array, begin)
             heats[1].add(right.array, begin)
             heats[2].add(_apart(left.array, right.array), begin)
     if heats is None:
         return meter, None
     return meter, HeatPair(*(heat.cells() for heat in heats))
+
+
+def _blocks(
+    a: TensorRecord, b: TensorRecord, reading: _Reading, *, bytewise: bool
+) -> Iterator[tuple[int, ReadArray, ReadArray]]:
+    """Yield the first row of each block, and what was read of both sides."""
+    repo, planes = reading.repo, reading.planes
+    # Bits of a fixed entry can be compared with those of another alone.
+    both_cut = a.dtype == b.dtype and all(reads_prefix(repo, side, planes) for side in (a, b))
+    if planes is not None and both_cut:
+        yield (0, *read_leading_pair(repo, a, b, planes))
+        return
+    blocks: Iterable[tuple[int, int] | None] = (None,)
+    if not (bytewise or a.view is not None):
+        blocks = row_blocks(b, max(a.nbytes, b.nbytes))
+    for block in blocks:
+        left, right = (read_counted(repo, side, planes, block) for side in (a, b))
+        yield block[0] if block else 0, left, right
 
 
 def _apart(left: np.ndarray, right: np.ndarray) -> np.ndarray:

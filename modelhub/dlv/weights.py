@@ -14,7 +14,7 @@ from modelhub.errors import BadInputError, NotFoundError
 from modelhub.pas import tree as trees
 from modelhub.pas.retrieve import Planes, ReadArray, read_storage, view_of
 from modelhub.pas.tree import StoredStorage, StoredTensor
-from modelhub.progressive.boxes import DTYPES, weights_box
+from modelhub.progressive.boxes import DTYPES, cut_again, weights_box
 from modelhub.tensors.arrays import TensorSpec, from_bytes
 from modelhub.tensors.dtypes import by_code, by_name, from_numpy
 
@@ -25,6 +25,7 @@ __all__ = [
     "planes_for",
     "read_counted",
     "read_leading",
+    "read_leading_pair",
     "read_tensor",
     "reads_prefix",
     "weights",
@@ -124,6 +125,27 @@ def read_leading(
     read = repo.store.read_prefix(record.id, 8 * planes)
     array = from_bytes(read.data, TensorSpec(record.dtype, tuple(record.shape)))
     return ReadArray(array if rows is None else array[rows[0] : rows[1]], read.bytes_read)
+
+
+def read_leading_pair(
+    repo: Repo, left: TensorRecord, right: TensorRecord, planes: int
+) -> tuple[ReadArray, ReadArray]:
+    """Return what `read_leading` does of two tensors of one shape and dtype, to compare them.
+
+    Each is cut at the coarser places of both, so that values which are equal stay equal.
+
+    REQUIRES: `reads_prefix` of both.
+    """
+    a, b = (repo.store.read_prefix(record.id, 8 * planes) for record in (left, right))
+    if (a.group, a.bits) != (b.group, b.bits):
+        # Not by the same writer.
+        return read_counted(repo, left, planes), read_counted(repo, right, planes)
+    spec = TensorSpec(left.dtype, tuple(left.shape))
+    arrays = (
+        cut_again(from_bytes(own.data, spec), own.exponents, other.exponents, own.group, own.bits)
+        for own, other in ((a, b), (b, a))
+    )
+    return ReadArray(next(arrays), a.bytes_read), ReadArray(next(arrays), b.bytes_read)
 
 
 def weights(

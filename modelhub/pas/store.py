@@ -80,6 +80,21 @@ class Read:
     bytes_read: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBits(Read):
+    """Leading bits of each value of a fixed entry: what was decoded, and where the bits stand.
+
+    Args:
+        exponents: The exponent field of each group of values, uint8; none if values are whole.
+        group: Values of a group.
+        bits: Bits known of each value, the sign counted.
+    """
+
+    exponents: np.ndarray
+    group: int
+    bits: int
+
+
 def _lacks(reader: _core.PackReader, index: int) -> bool:
     """Say whether bytes of an entry lie in a companion that is not open."""
     if not reader.is_split or reader.has_far:
@@ -271,7 +286,7 @@ class Store:
                     raise
         return Read(data, decode(self._with_far(object_id, chain, planes)))
 
-    def read_prefix(self, object_id: bytes, bits: int) -> Read:
+    def read_prefix(self, object_id: bytes, bits: int) -> ReadBits:
         """Decode the leading bits of each value of a fixed entry; values are cut toward zero.
 
         Args:
@@ -285,7 +300,8 @@ class Store:
         told = list(itertools.accumulate(entry.segment_bits[:-1]))
         segments = 1 + next((n for n, known in enumerate(told) if known >= bits), len(told))
         if not entry.is_fixed or segments > len(told):
-            return self.read(object_id)
+            read = self.read(object_id)
+            return ReadBits(read.data, read.bytes_read, np.empty(0, np.uint8), 0, 8 * entry.width)
         data = np.empty(entry.raw_bytes, np.uint8)
         groups = -(-(entry.raw_bytes // entry.width) // entry.group_elements)
         exponents = np.empty(groups, np.uint8)
@@ -294,11 +310,12 @@ class Store:
             return _core.decode_prefix(link, data, exponents, segments, threads=self.threads)
 
         try:
-            return Read(data, decode(chain[0]))
+            size = decode(chain[0])
         except RemoteError as error:
             if error.kind != "tier":
                 raise
-        return Read(data, decode(self._with_far(object_id, chain, None)[0]))
+            size = decode(self._with_far(object_id, chain, None)[0])
+        return ReadBits(data, size, exponents, entry.group_elements, told[segments - 1])
 
     def _with_far(self, object_id: bytes, chain: Chain, planes: int | None) -> Chain:
         """Return a chain whose low-order bytes can be read too."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from modelhub.errors import BadInputError
 from modelhub.tensors.dtypes import from_numpy
 
-__all__ = ["DTYPES", "cut_box", "weights_box"]
+__all__ = ["DTYPES", "cut_again", "cut_box", "weights_box"]
 
 # Dtypes with sign, exponent and fraction in this order, whose values float64 holds exactly.
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -78,6 +78,33 @@ def cut_box(
     np.copysign(far, near, out=far)
     far += near
     return _ordered(near, far)
+
+
+def cut_again(
+    array: np.ndarray[Any, Any],
+    exponents: np.ndarray[Any, Any],
+    larger: np.ndarray[Any, Any],
+    group: int,
+    bits: int,
+) -> np.ndarray[Any, Any]:
+    """Return weights cut as they would be if their groups had the exponents `larger`.
+
+    Equal weights of two tensors are cut at other places where other weights of their groups differ.
+    After this they are equal again. The other arguments are those of `cut_box`; exponents in
+    `larger` that are not above the own ones change nothing.
+    """
+    moved = np.flatnonzero(larger > exponents)
+    if not moved.size:
+        return array
+    bias = 15 if from_numpy(array.dtype).name == "float16" else 127
+    steps = np.ldexp(1.0, larger.astype(np.int64) - bias + 2 - bits)
+    flat = array.flatten()
+    for number in moved:
+        part = slice(number * group, (number + 1) * group)
+        # A power of two, and fewer bits of each weight: all of it is exact.
+        cut = np.trunc(flat[part].astype(np.float64) / steps[number]) * steps[number]
+        flat[part] = cut.astype(array.dtype)
+    return flat.reshape(array.shape)
 
 
 def _ordered(near: Floats, far: Floats) -> tuple[Floats, Floats]:

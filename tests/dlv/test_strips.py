@@ -70,6 +70,24 @@ def test_diff_of_two_layouts_compares_the_same_bytes(repo: Repo, commit_arrays) 
     assert (part.totals.changed, part.totals.agreeing) == (0, 1)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_values_that_are_equal_stay_so_where_others_of_their_row_grow(
+    repo: Repo, commit_arrays, dtype: np.dtype
+) -> None:
+    values = WEIGHTS["w"].astype(dtype)
+    grown = values.copy()
+    grown[:, 0] *= dtype(64)
+    commit_arrays("a", {"w": values})
+    commit_arrays("a", {"w": grown})
+    exact = diff(repo, ["a@1", "a@2"]).comparisons[0].totals
+    store_as(repo, "progressive")
+    for planes in range(1, values.itemsize):
+        for revs in (["a@1", "a@2"], ["a@2", "a@1"]):
+            part = diff(repo, revs, planes=planes).comparisons[0].totals
+            # Of small values that have grown nothing may be left.
+            assert len(values) * 0.9 < part.change.changed <= exact.change.changed
+
+
 def test_planes_must_be_positive(repo: Repo, commit_arrays) -> None:
     commit_arrays("a", WEIGHTS)
     with pytest.raises(UsageError):
