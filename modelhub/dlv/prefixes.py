@@ -132,7 +132,8 @@ class Prefixes:
             wanted: Name -> leading segments, 1 or more; what a tensor has not, is not asked for.
 
         Raises:
-            NotFoundError: there is no such tensor.
+            NotFoundError: there is no such tensor, or one in a tier was stored anew meanwhile, so
+                that what is at hand cannot be completed.
             RemoteError: kind `tier`, bytes are far and cannot be had. What came before is kept.
             CorruptionError: a checksum fails, or bytes are missing.
         """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelhub import _core
-from modelhub.errors import CorruptionError
+from modelhub.errors import CorruptionError, NotFoundError
 from modelhub.fs.layout import companion_name
 from modelhub.pas.ranges import Piece, RangeReader
 from modelhub.pas.segments import Step, segments_needed, steps_of
@@ -176,20 +176,48 @@ class KeptPrefixes:
         Raises:
             RemoteError: kind `tier`, bytes are far and cannot be had. What came before is kept.
             CorruptionError: bytes are not those that were written, or are missing.
+            NotFoundError: an object was stored anew, and its old copy has gone.
         """
-        before = self.bytes_read
         demand = self.needed(wanted)
         with self._mutex:
-            packs: dict[bytes, list[tuple[_Kept, int]]] = defaultdict(list)
-            for object_id, segments in demand.items():
-                kept = self._kept[object_id]
-                if kept.partial is None or kept.held < segments:
-                    packs[kept.reader.name].append((kept, segments))
-            for entries in packs.values():
-                # One after the other, so that what is near is kept if what is far cannot be had.
-                self._fetch_near(entries)
-                self._fetch_far(entries)
-        return self.bytes_read - before
+            before = self.bytes_read
+            try:
+                self._fetch(demand)
+            except NotFoundError:
+                # A pack that was split cannot be read on once `gc` has taken its companion.
+                self._find_again(demand)
+                self._fetch(demand)
+            return self.bytes_read - before
+
+    def _fetch(self, demand: Mapping[bytes, int]) -> None:
+        packs: dict[bytes, list[tuple[_Kept, int]]] = defaultdict(list)
+        for object_id, segments in demand.items():
+            kept = self._kept[object_id]
+            if kept.partial is None or kept.held < segments:
+                packs[kept.reader.name].append((kept, segments))
+        for entries in packs.values():
+            # One after the other, so that what is near is kept if what is far cannot be had.
+            self._fetch_near(entries)
+            self._fetch_far(entries)
+
+    def _find_again(self, object_ids: Iterable[bytes]) -> None:
+        """Look where objects are stored by now, and go on there with those that were copied.
+
+        Raises:
+            NotFoundError: one was stored anew: what is at hand does not go with the rest.
+        """
+        for kept in (self._kept[object_id] for object_id in object_ids):
+            if kept.partial is not None and kept.held == kept.count:
+                continue
+            reader, index = self._store.find(kept.entry.id)
+            entry = reader.entry(index)
+            if (entry.base, entry.segment_bytes) != (kept.entry.base, kept.entry.segment_bytes):
+                raise NotFoundError(
+                    "the rest of a tensor that was stored anew meanwhile",
+                    where=kept.where,
+                    hint="begin again",
+                )
+            kept.reader, kept.index, kept.entry = reader, index, entry
 
     def _fetch_near(self, entries: Sequence[tuple[_Kept, int]]) -> None:
         """Read what is missing of entries of one pack, and lies on this disk."""

@@ -110,6 +110,7 @@ class RangeReader:
         Raises:
             RemoteError: kind `tier`, the companion cannot be had.
             CorruptionError: a file ends before.
+            NotFoundError: the pack has gone, and its companion with it.
         """
         begun = time.perf_counter()
         runs = self._runs.get(reader.name)

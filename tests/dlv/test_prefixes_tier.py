@@ -19,7 +19,7 @@ from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.weights import weights
-from modelhub.errors import CorruptionError, RemoteError
+from modelhub.errors import CorruptionError, NotFoundError, RemoteError
 from modelhub.pas.ranges import GAP_BYTES_MAX
 from modelhub.pas.tiers import open_tier
 from tests.pas.web import Served, serve
@@ -258,6 +258,34 @@ def test_packs_may_be_stored_anew_or_pulled_meanwhile(
     assert len(check_exact_now.steps("a")) > 4
     check_exact_now.read(dict.fromkeys(other.names, 99))
     check_exact(check_exact_now, of_version(arrays, 1))
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_packs_of_a_tier_may_be_collected_meanwhile(
+    pushed: Repo, commit_arrays: CommitArrays, arrays: Arrays, cold: Path, scheme: str
+) -> None:
+    pushed.configure(replace(pushed.config, tier=f"{scheme}{cold}"))
+    begun = open_prefixes(pushed, "m@1")
+    begun.read(dict.fromkeys(begun.names, 2))
+    before = lows(cold)
+    # Objects of other versions go, and those of this one are copied to other packs.
+    store_as(pushed, "progressive", ["m@2"])
+    for seed in range(8):
+        commit_arrays("n", {"d": floats(70, 80, seed=20 + seed)})
+    gc(pushed)
+    assert not {*before} & {*lows(cold)}
+    read = begun.read(dict.fromkeys(begun.names, 4))
+    check_exact(begun, of_version(arrays, 1))
+    assert read + begun.nbytes(dict.fromkeys(begun.names, 2)) == begun.bytes_full
+    # Stored anew, they are others.
+    other = open_prefixes(pushed, "m@1")
+    other.read(dict.fromkeys(other.names, 2))
+    tiers.push(pushed)
+    store_as(pushed, "progressive")
+    gc(pushed)
+    check_boxes(other, of_version(arrays, 1))
+    with pytest.raises(NotFoundError, match="stored anew"):
+        other.read({"a": 4})
 
 
 @pytest.mark.parametrize("planes", [1, 2, 3])
