@@ -41,7 +41,7 @@ arange.start_step(Scalar start, Scalar end, Scalar step=1, *, dtype? dtype=None,
   layout=None, device? device=None, bool? pin_memory=None) -> Tensor
 argmax.default(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
 argmin.default(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
-avg_pool1d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[], bool
+avg_pool1d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[0], bool
   ceil_mode=False, bool count_include_pad=True) -> Tensor
 avg_pool2d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, bool
   ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
@@ -69,10 +69,10 @@ clamp_min.default(Tensor self, Scalar min) -> Tensor
 clone.default(Tensor self, *, memory_format? memory_format=None) -> Tensor
 constant_pad_nd.default(Tensor self, int[] pad, Scalar value=0) -> Tensor
 contiguous.default(Tensor self, *, memory_format memory_format=0) -> Tensor
-conv1d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[], int[]
-  padding=[], int[] dilation=[], int groups=1) -> Tensor
-conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[], str
-  padding="valid", int[] dilation=[], int groups=1) -> Tensor
+conv1d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1], int[]
+  padding=[0], int[] dilation=[1], int groups=1) -> Tensor
+conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1], str
+  padding="valid", int[] dilation=[1], int groups=1) -> Tensor
 conv2d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1, 1], int[]
   padding=[0, 0], int[] dilation=[1, 1], int groups=1) -> Tensor
 conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1, 1], str
@@ -81,8 +81,8 @@ conv3d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1, 
   padding=[0, 0, 0], int[] dilation=[1, 1, 1], int groups=1) -> Tensor
 conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1, 1, 1], str
   padding="valid", int[] dilation=[1, 1, 1], int groups=1) -> Tensor
-conv_transpose1d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[],
-  int[] padding=[], int[] output_padding=[], int groups=1, int[] dilation=[]) -> Tensor
+conv_transpose1d.default(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1],
+  int[] padding=[0], int[] output_padding=[0], int groups=1, int[] dilation=[1]) -> Tensor
 conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, int[] stride=[1, 1],
   int[] padding=[0, 0], int[] output_padding=[0, 0], int groups=1, int[] dilation=[1, 1]) ->
   Tensor
@@ -179,8 +179,8 @@ masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
 matmul.default(Tensor self, Tensor other) -> Tensor
 max.default(Tensor self) -> Tensor
 max.dim(Tensor self, int dim, bool keepdim=False) -> Tensors
-max_pool1d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[], int[]
-  dilation=[], bool ceil_mode=False) -> Tensor
+max_pool1d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=[0], int[]
+  dilation=[1], bool ceil_mode=False) -> Tensor
 max_pool2d.default(Tensor self, int[] kernel_size, int[] stride=[], int[] padding=0, int[]
   dilation=1, bool ceil_mode=False) -> Tensor
 max_pool2d_with_indices.default(Tensor self, int[] kernel_size, int[] stride=[], int[]

@@ -94,10 +94,10 @@ def literals(node: Node) -> list[float]:
 
 def gives_positive(node: Node, base: str, positive: Collection[str]) -> bool:
     """Say whether a node can give no negative value."""
-    if base in ("clamp", "clamp_min", "hardtanh"):
-        least = next((node.arguments.get(name) for name in ("min", "min_val")), None)
-        known = isinstance(least, int | float) and least >= 0
-        known = known or all(name in positive for name in node.inputs)
+    if base in ("clamp", "clamp_min", "clamp_max", "hardtanh"):
+        ends = [node.arguments.get(name) for name in ("min", "min_val")]
+        least = next((end for end in ends if end is not None), None)
+        known = isinstance(least, int | float) or all(name in positive for name in node.inputs)
         return known and reads_one(node) and min(literals(node), default=0.0) >= 0.0
     if base in _POSITIVE.split():
         return True

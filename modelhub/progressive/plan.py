@@ -215,7 +215,7 @@ class _Maker:
         self.all_kept = False
         self.ready: Ready = {}
         self.before: Ready = {}
-        self.whole_numbers = {node.name for node in nodes if find(node.op).result == "int"}
+        self.sizes = {node.name for node in nodes if node.op == "sym.size"}
         self.inputs = network.inputs
         self.shapes = {name: value.shape for name, value in network.inputs.items()}
         self.shapes |= {node.name: node.values[0].shape for node in nodes}
@@ -249,7 +249,7 @@ class _Maker:
         """Plan one node."""
         base, source = find(node.op).base, source_of(node)
         form = self.plan.forms.get(source)
-        if gives_positive(node, base, self.plan.positive | self.whole_numbers):
+        if gives_positive(node, base, self.plan.positive | self.sizes):
             self.plan.positive.add(node.name)
         if source in self.postponed:
             self.product(node, self.postponed[source], node)
@@ -278,7 +278,7 @@ class _Maker:
             alone = len(self.readers[source]) == 1 and source not in self.asked
             over = source in self.fresh and alone and not self.all_kept
             run = torch.relu_ if over else torch.relu
-        elif base in MONOTONE.split() and reads_one(node) and len(node.values) == 1:
+        elif base in MONOTONE.split() and self.keeps_channels(node, source):
             run, reach = with_literals(node), reach + sum(map(abs, literals(node)))
         elif base in FLAT.split() and self.is_flat(node, base):
             kind, run = "flat", flat
@@ -299,6 +299,16 @@ class _Maker:
         if base not in f"{SAME} {FLAT}".split():
             self.fresh.add(node.name)
         return True
+
+    def keeps_channels(self, node: Node, source: str) -> bool:
+        """Say whether a node of literals and one value gives one, each channel by itself.
+
+        A pool of a value with one dimension less takes dimension 1 for one of its places.
+        """
+        digits = [c for c in find(node.op).base if c.isdigit()] if "pool" in node.op else []
+        rank = len(self.shapes[source])
+        known = all(rank == int(digit) + 2 for digit in digits)
+        return known and reads_one(node) and len(node.values) == 1
 
     def takes(self, node: Node, source: str) -> bool:
         """Say whether a product can be a step on ends: its operand, sizes and groups allow it."""
@@ -383,7 +393,10 @@ class _Maker:
         """Return the step of an average over places, of values that are not negative."""
         places = self.shapes[source][2:]
         known = all(isinstance(size, int) for size in places)
-        if source not in self.plan.positive or not places or not known or not reads_one(node):
+        if source not in self.plan.positive or not places or not known:
+            return None
+        # Of a divisor below 0 an average falls, and of a small one it may be larger than all.
+        if not self.keeps_channels(node, source) or node.arguments.get("divisor_override"):
             return None
         if find(node.op).base == "mean":
             dims = literal(node, "dim") if "dim" in node.arguments else None
@@ -409,7 +422,8 @@ class _Maker:
         before, after = self.shapes[source_of(node)], self.shapes[node.name]
         if base not in FLAT.split():
             return True
-        return len(after) == 2 and before[0] == after[0] and isinstance(after[1], int)
+        known = len(before) > 1 and len(after) == 2 and isinstance(after[1], int)
+        return known and before[0] == after[0]
 
 
 def _finished(maker: _Maker, asked: Sequence[str]) -> Plan:

@@ -99,7 +99,13 @@ def _pair(lo: Any, hi: Any) -> Any:
 
 
 def _average(call: Call) -> Interval:
-    """Run an op that is a sum with weights of one sign, positive and together at most the count."""
+    """Run an op that is a sum with weights of one sign, positive and together at most the count.
+
+    Raises:
+        ValueError: it divides by a number below 0.
+    """
+    if min(call.arguments.get("divisor_override") or 1, 1) < 0:
+        raise ValueError("a negative divisor")
     x = call.interval(call.op.parameters[0].name)
     run = call.of(call.op.parameters[0].name)
     lo = run(x.lo)

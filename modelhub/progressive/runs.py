@@ -89,7 +89,7 @@ def packed(run: Run, most: float, error: type[Exception]) -> Run:
 
     def go(x: Interval) -> Any:
         ends = together(x)
-        if not bool(ends.amax() <= most):
+        if ends.numel() and not bool(ends.amax() <= most):
             raise error
         return run(ends)
 

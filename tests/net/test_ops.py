@@ -50,6 +50,10 @@ def test_schemas_are_torchs_own() -> None:
         # A newer torch may have more arguments at the end, all with defaults.
         assert [each for each in theirs if each in ours] == ours, name
         assert all(not required for _, _, required in theirs[len(ours) :]), name
+        defaults = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+        for parameter in op.parameters:
+            if isinstance(parameter.default, tuple):
+                assert list(parameter.default) == defaults[parameter.name], name
         several = len(schema.returns) > 1 or "[]" in re.sub(r"\(.*\)", "", str(schema))
         assert (op.result == "Tensors") == several, name
 

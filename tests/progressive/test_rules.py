@@ -243,6 +243,7 @@ def test_a_node_of_exact_numbers_runs_as_it_is() -> None:
         ("aten.div.Tensor_mode", {"other": 2.0, "rounding_mode": "floor"}),
         ("aten.pow.Tensor_Scalar", {"exponent": 0.3}),
         ("aten.leaky_relu.default", {"negative_slope": -1.0}),
+        ("aten.avg_pool2d.default", {"kernel_size": (2,), "divisor_override": -2}),
         ("aten.argmax.default", {}),
     ],
 )
