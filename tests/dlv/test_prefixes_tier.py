@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,6 +178,30 @@ def test_a_server_without_ranges_sends_a_companion_once(
         other.read(dict.fromkeys(other.names, 4))
         assert len(served.sent) == 1
         assert other.bytes_read == other.bytes_full
+
+
+def test_a_server_may_forget_about_ranges(pushed: Repo, served: Served, arrays: Arrays) -> None:
+    served.ranges_until = 1
+    prefixes = open_prefixes(pushed, "m@2")
+    for segments in (1, 4):
+        prefixes.read(dict.fromkeys(prefixes.names, segments))
+    check_exact(prefixes, of_version(arrays, 2))
+    assert served.sent[-1][1] == 0
+
+
+def test_one_answer_of_many_is_missing(
+    pushed: Repo, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = pushed.companions.tier()._system
+    answers = system.cat_ranges
+
+    def old(paths: list[str], *options: Any, **named: Any) -> list[bytes | Exception]:
+        return [*answers(paths, *options, **named)[:-1], OSError("the line broke")]
+
+    monkeypatch.setattr(system, "cat_ranges", old)
+    prefixes = open_prefixes(pushed, "m@1")
+    with pytest.raises(RemoteError, match="the line broke"):
+        prefixes.read(dict.fromkeys(prefixes.names, 4))
 
 
 def test_object_stores_know_ranges(pushed: Repo, arrays: Arrays, cold: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -15,10 +16,14 @@ __all__ = ["Served", "serve"]
 
 @dataclass
 class Served:
-    """A folder that is served: its URL, and the (name, begin, end) of bodies that were sent."""
+    """A folder that is served: its URL, and the (name, begin, end) of bodies that were sent.
+
+    Ranges are known up to so many bodies.
+    """
 
     folder: Path
     url: str
+    ranges_until: float
     sent: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
@@ -58,7 +63,7 @@ def serve(folder: Path, *, ranges: bool = True) -> Iterator[Served]:
             data = path.read_bytes()
             begin, end = 0, len(data)
             asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-            if asked and ranges:
+            if asked and len(served.sent) < served.ranges_until:
                 begin, end = int(asked[1]), min(int(asked[2]) + 1, len(data))
                 if begin >= len(data):
                     self.send_response(416)
@@ -80,7 +85,8 @@ def serve(folder: Path, *, ranges: bool = True) -> Iterator[Served]:
             """Say nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served = Served(folder, f"http://127.0.0.1:{server.server_address[1]}/cold")
+    url = f"http://127.0.0.1:{server.server_address[1]}/cold"
+    served = Served(folder, url, math.inf if ranges else 0)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
