@@ -109,7 +109,8 @@ def cut_again(
 
 def _ordered(near: Floats, far: Floats) -> tuple[Floats, Floats]:
     """Return the lesser and the greater of two ends, in the memory of the second and a new one."""
-    least = np.minimum(near, far)
+    # Without `out`, that of no dimensions would be a scalar.
+    least = np.minimum(near, far, out=np.empty_like(far))
     return least, np.maximum(near, far, out=far)
 
 

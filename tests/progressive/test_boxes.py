@@ -76,9 +76,12 @@ def test_a_leading_byte_of_the_largest_exponents_has_no_end() -> None:
 
 
 def test_scalars_and_strided_arrays_keep_their_shape() -> None:
-    lo, hi = weights_box(np.array(1.5, np.float32), 2)
-    assert lo.shape == ()
-    assert lo <= 1.5 <= hi
+    one = np.array(1.5, np.float32)
+    for lo, hi in (weights_box(one, 2), cut_box(one, np.array([127], np.uint8), 64, 4)):
+        assert isinstance(lo, np.ndarray)
+        assert isinstance(hi, np.ndarray)
+        assert lo.shape == hi.shape == ()
+        assert lo <= 1.5 <= hi
     turned = np.arange(1, 7, dtype=np.float32).reshape(2, 3).T
     lo, hi = weights_box(turned, 2)
     assert ((lo <= turned) & (turned <= hi)).all()
