@@ -65,6 +65,19 @@ class _Kept:
                 yield number, self.segment(number)
 
 
+def _partial(kept: _Kept, record: memoryview) -> _core.PartialEntry:
+    """Return an entry of which nothing is held; its record must say what the index does."""
+    partial = _core.PartialEntry(record, kept.where)
+    if _told(partial.entry) != _told(kept.entry):
+        raise CorruptionError("the record's head is not that of the index", where=kept.where)
+    return partial
+
+
+def _told(entry: _core.Entry) -> tuple[object, ...]:
+    kind = (entry.id, entry.dtype_code, entry.width, entry.shape, entry.base, entry.is_mapped)
+    return (*kind, entry.is_fixed, entry.group_elements, entry.segment_bits, entry.segment_bytes)
+
+
 class KeptPrefixes:
     """Objects of a store that are read by prefixes; safe to use from several threads.
 
@@ -229,7 +242,7 @@ class KeptPrefixes:
         self.record_bytes += records
         for kept, _ in entries:
             if kept.partial is None:
-                kept.partial = _core.PartialEntry(found[kept.record], kept.where)
+                kept.partial = _partial(kept, found[kept.record])
             self._take(kept, found)
 
     def _fetch_far(self, entries: Sequence[tuple[_Kept, int]]) -> None:

@@ -11,13 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save_file as save_torch
 
+from modelhub import _core
 from modelhub.dlv import stage
 from modelhub.dlv.commit import CommitResult, commit
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.dlv.resolve import resolve
 from modelhub.dlv.state import Repo
 from modelhub.dlv.weights import intervals, weights, weights_counted
-from modelhub.errors import BadInputError, NotFoundError, UsageError
+from modelhub.errors import BadInputError, CorruptionError, NotFoundError, UsageError
 
 CommitArrays = Callable[..., CommitResult]
 
@@ -204,3 +205,20 @@ def test_what_stands_on_one_base_shares_it(repo: Repo, commit_arrays: CommitArra
     assert prefixes.bytes_read == prefixes.bytes_full
     for name, array in twins.items():
         assert prefixes.values(name).tobytes() == array.tobytes()
+
+
+def test_a_record_that_is_not_that_of_the_index(
+    repo: Repo, line: list[dict[str, np.ndarray]]
+) -> None:
+    prefixes = Prefixes(repo, tree_of(repo, "m@1"), "a")
+    prefixes.steps("a")
+    (kept,) = prefixes._kept._kept.values()
+    path, begin = Path(kept.reader.path), kept.entry.offset
+    end = begin + kept.entry.record_bytes - 8
+    data = bytearray(path.read_bytes())
+    # Another dtype; the record is as long as before, and its checksum right.
+    data[begin + 5] ^= 1
+    data[end : end + 8] = _core.checksum(bytes(data[begin:end])).to_bytes(8, "little")
+    path.write_bytes(data)
+    with pytest.raises(CorruptionError, match="not that of the index"):
+        prefixes.read({"a": 1})
