@@ -249,9 +249,12 @@ class KeptPrefixes:
         """Read what is missing then, of companions."""
         wanted = [piece for kept, segments in entries for _, piece in kept.missing(segments)]
         if wanted:
-            every = [piece for kept, _ in entries for _, piece in kept.missing(kept.count)]
-            found = self._ranges.read(entries[0][0].reader, wanted, every)
-            for kept, _ in entries:
+            reader = entries[0][0].reader
+            # What comes along of an entry read before is kept, too, asked for or not.
+            there = [k for k in self._kept.values() if k.partial and k.reader.name == reader.name]
+            every = [piece for kept in there for _, piece in kept.missing(kept.count)]
+            found = self._ranges.read(reader, wanted, every)
+            for kept in there:
                 self._take(kept, found)
 
     def _take(self, kept: _Kept, found: Mapping[Piece, memoryview]) -> None:

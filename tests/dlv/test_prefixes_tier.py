@@ -157,6 +157,28 @@ def test_near_ranges_are_one_request_and_what_is_between_is_kept(
         check_exact(prefixes, made)
 
 
+def test_what_comes_along_of_other_tensors_is_kept(
+    repo: Repo, commit_arrays: CommitArrays, cold: Path
+) -> None:
+    arrays = {name: floats(40, 45, seed=seed) for seed, name in enumerate("abcde")}
+    commit_arrays("m", arrays)
+    store_as(repo, "progressive")
+    gc(repo)
+    tiers.set_tier(repo, str(cold), 1)
+    tiers.push(repo)
+    with serve(cold) as served:
+        repo.configure(replace(repo.config, tier=served.url))
+        prefixes = open_prefixes(repo, "m")
+        prefixes.read(dict.fromkeys(prefixes.names, 3))
+        assert served.sent == []
+        prefixes.read(dict.fromkeys("ace", 8))
+        sent = len(served.sent)
+        assert prefixes.read(dict.fromkeys("bd", 10)) == 0
+        assert len(served.sent) == sent
+        prefixes.read(dict.fromkeys(prefixes.names, 10))
+        check_exact(prefixes, arrays)
+
+
 def test_a_server_without_ranges_sends_a_companion_once(
     pushed: Repo, arrays: Arrays, cold: Path
 ) -> None:
