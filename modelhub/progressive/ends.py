@@ -27,7 +27,6 @@ from modelhub.progressive.intervals import (
     add,
     gamma,
     multiply,
-    negative,
     point,
     subtract,
 )
@@ -154,9 +153,9 @@ def fold(
     if weight is not None:
         scale = multiply(scale, weight)
     wide = scale.map(lambda end: end.reshape(-1, *(1,) * (layer.weight.lo.dim() - 1)))
-    shift, size = negative(mean), layer.size + mean.magnitude()
-    if layer.bias is not None:
-        shift = subtract(layer.bias, mean)
+    # Without a bias, too: the scale goes with what underflows in the sum, which the slack holds.
+    added = point(torch.zeros_like(mean.lo)) if layer.bias is None else layer.bias
+    shift, size = subtract(added, mean), layer.size + mean.magnitude()
     shift, size = multiply(shift, scale), size * scale.magnitude()
     if bias is not None:
         shift, size = add(shift, bias), size + bias.magnitude()

@@ -130,7 +130,7 @@ class Prepared:
                     values = _pass(part, values)
             except TooLargeError:
                 return None
-            bounds = self._logits(plan, [values[plan.places[ref.node]] for ref in self._refs])
+            bounds = self._logits(plan, self._read(plan, values))
         if bounds.pairs is None:
             return None
         layer = plan.layers[self.head.linear.name]
@@ -189,7 +189,12 @@ class Prepared:
                 for place, parts in zip(part.keep, zip(*pieces, strict=True), strict=True):
                     values[place] = torch.cat(parts)
             counts.add(count)
-        return [values[plan.places[ref.node]] for ref in self._refs]
+        return self._read(plan, values)
+
+    def _read(self, plan: Plan, values: list[Any]) -> list[Any]:
+        """Return the values of the head; of a node that gives several, such as `chunk`, the one."""
+        found = [(values[plan.places[ref.node]], ref.index) for ref in self._refs]
+        return [value if index is None else value[index] for value, index in found]
 
     def _logits(self, plan: Plan, found: list[Any]) -> Logits:
         """Return the bounds with what tells labels apart, prepared if the last layer has a step."""

@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from modelhub.progressive.ends import halves  # noqa: E402
 from modelhub.progressive.margins import labels  # noqa: E402
 from modelhub.progressive.prepare import prepare  # noqa: E402
 from modelhub.progressive.propagate import evaluate  # noqa: E402
@@ -93,3 +94,39 @@ def test_a_row_of_numbers_becomes_a_column() -> None:
     given = {next(iter(network.inputs)): torch.rand(5)}
     bounds = prepare(network, weights).logits(given)
     assert within(evaluate(network, weights, given)[0], bounds.values)
+
+
+def test_labels_of_a_part_of_what_a_node_gives() -> None:
+    class Parts(nn.Module):
+        def __init__(self, last: bool) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(7, 8), nn.Linear(4, 3) if last else nn.Identity()
+
+        def forward(self, x: Any) -> Any:
+            return self.last(torch.relu(self.first(x)).chunk(2, 1)[1])
+
+    for last in (True, False):
+        network, weights = network_and_weights(Parts(last).eval(), torch.rand(5, 7))
+        boxes = {key: around(value, 0.01) for key, value in weights.items()}
+        given = {next(iter(network.inputs)): torch.rand(5, 7)}
+        bounds = prepare(network, boxes).logits(given)
+        assert within(evaluate(network, member(boxes), given)[0], bounds.values)
+        assert (labels(bounds).margin > -torch.inf).all()
+
+
+def test_a_norm_magnifies_what_underflows_in_the_sum_before_it() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(7, 6, bias=False), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)
+    )
+    model[0].weight.data *= 1e-160
+    model[1].weight.data.fill_(1e25)
+    model = model.double().eval()
+    images = torch.rand(5, 7, dtype=torch.float64) * 1e-161
+    network, weights = network_and_weights(model, images)
+    given = {next(iter(network.inputs)): images}
+    read = network.nodes[-1].arguments["input"]
+    (value,) = evaluate(network, weights, given, [read])
+    trace = prepare(network, weights).trace(given)
+    assert trace is not None
+    assert within(value, halves(trace.values[trace.operand]))
