@@ -2,9 +2,10 @@
 
 For N inputs of which the share s is decided by the rungs, climbing pays if
 
-    N (c - 1) t_forward < P(no full fetch) t_fetch(rest),    P(no full fetch) = s^N
+    N (c - s) t_forward < P(no full fetch) t_fetch(rest),    P(no full fetch) = s^N
 
-where c is what bounds cost over a forward pass. Here it is added up rung by rung.
+where c is what bounds cost over a forward pass, which what is decided does not take any more. Here
+it is added up rung by rung.
 """
 
 from __future__ import annotations

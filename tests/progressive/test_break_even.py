@@ -60,3 +60,14 @@ def test_few_inputs_climb_and_many_do_not(count: int, faster: bool) -> None:
 def test_a_fast_link_is_read_at_once() -> None:
     fast = Speeds(fetch=1e-6, forward=0.2, bound=0.7)
     assert climbing_seconds(RUNGS, 0.0, 0, 1000, 1, fast) > exact_seconds(0, 1000, 1, fast)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40])
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("fetch", [1e-9, 1e-7, 1e-5, 1e-3])
+def test_one_rung_pays_where_the_formula_says(count: int, share: float, fetch: float) -> None:
+    forward, cost, part, full = 1e-3, 4.0, 400, 1000
+    speeds = Speeds(fetch, forward, cost * forward)
+    climbing = climbing_seconds([Rung({}, part, share)], 0.0, 0, full, count, speeds)
+    pays = count * (cost - share) * forward < share**count * (full - part) * fetch
+    assert (climbing < exact_seconds(0, full, count, speeds)) == pays

@@ -116,12 +116,10 @@ def test_labels_of_a_part_of_what_a_node_gives() -> None:
 
 def test_a_norm_magnifies_what_underflows_in_the_sum_before_it() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Linear(7, 6, bias=False), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)
-    )
-    model[0].weight.data *= 1e-160
-    model[1].weight.data.fill_(1e25)
-    model = model.double().eval()
+    first, norm = nn.Linear(7, 6, bias=False), nn.BatchNorm1d(6)
+    model = nn.Sequential(first, norm, nn.ReLU(), nn.Linear(6, 3)).double().eval()
+    first.weight.data.abs_().mul_(1e-160)
+    norm.weight.data.fill_(1e25)
     images = torch.rand(5, 7, dtype=torch.float64) * 1e-161
     network, weights = network_and_weights(model, images)
     given = {next(iter(network.inputs)): images}
