@@ -251,8 +251,10 @@ def checked(values: Any, ref: Ref) -> Interval:
     """Return values that labels come from.
 
     Raises:
-        UnsupportedError: they are not (N, C).
+        UnsupportedError: they are not (N, C), or of one class.
     """
     if not isinstance(values, Interval) or len(values.shape) != 2:
         raise UnsupportedError(ref.node, "label", "its values are not one row for each input")
+    if values.shape[1] < 2:
+        raise UnsupportedError(ref.node, "label", "it gives one value, and labels need two")
     return values

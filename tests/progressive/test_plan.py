@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from modelhub.progressive.calls import UnsupportedError  # noqa: E402
 from modelhub.progressive.ends import halves  # noqa: E402
 from modelhub.progressive.margins import labels  # noqa: E402
 from modelhub.progressive.prepare import prepare  # noqa: E402
@@ -128,3 +129,9 @@ def test_a_norm_magnifies_what_underflows_in_the_sum_before_it() -> None:
     trace = prepare(network, weights).trace(given)
     assert trace is not None
     assert within(value, halves(trace.values[trace.operand]))
+
+
+def test_one_value_is_no_label() -> None:
+    network, weights = network_and_weights(nn.Linear(7, 1).eval(), torch.rand(5, 7))
+    with pytest.raises(UnsupportedError, match="labels need two"):
+        prepare(network, weights).logits({next(iter(network.inputs)): torch.rand(5, 7)})
