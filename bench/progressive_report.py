@@ -194,7 +194,8 @@ def _cold(cold: Sequence[Cold]) -> Part:
     part = Part("A single input behind a slow link")
     part.lines += [
         "The large network (VGG-like, 27 MB of float32), all payload behind 10 MB/s; one input, "
-        "cold, torch loaded before. Medians over some inputs, and the mean: an input that the "
+        "cold, torch loaded before, the best of three. Medians over some inputs, and the mean: an "
+        "input that the "
         "first rung does not prove costs as much as fetching all, or more.",
         "",
     ]
