@@ -79,7 +79,7 @@ def _certified(found: Sequence[Found]) -> Part:
     part.bars.append(Bar("wrong proofs, all ways of reading", wrong, 0, "", False, digits=0))
     broken = sum(one.program.flips[1] for one in found)
     part.bars.append(Bar("certificates broken by search", broken, 0, "", False, digits=0))
-    for name in dict.fromkeys(one.name for one in found if one.name in BYTES_MAX):
+    for name in _barred(found):
         worst = max(one.program.certified.at(SHARE) for one in found if one.name == name)
         what = f"{name}, bytes read for {SHARE:.0%} of the inputs, worst seed"
         part.bars.append(Bar(what, worst, BYTES_MAX[name], "", False, digits=3))
@@ -134,7 +134,7 @@ def _estimates(found: Sequence[Found]) -> Part:
         ])  # fmt: skip
     head = ("network, seed", "read", "labels agree", "at most wrong, audited", "same bits, read")
     part.lines += table([*head, "labels agree"], rows)
-    for name in dict.fromkeys(one.name for one in found):
+    for name in _barred(found):
         mine = [one.program.estimate for one in found if one.name == name]
         what = f"{name}, estimate, "
         part.bars.append(
@@ -167,7 +167,7 @@ def _costs(found: Sequence[Found]) -> Part:
             f"{one.program.calibration:.0f}",
         ])  # fmt: skip
     part.lines += table(head, rows)
-    for name in dict.fromkeys(one.name for one in found):
+    for name in _barred(found):
         mine = [one for one in found if one.name == name]
         ratio = min(one.controls.pace.bounds / one.controls.pace.forward64 for one in mine)
         part.bars.append(Bar(f"{name}, bounds over float64", ratio, _COST_MAX, "times", False))
@@ -220,6 +220,11 @@ def _cold(cold: Sequence[Cold]) -> Part:
     gain = cold[0].gain
     part.bars.append(Bar("large network, over fetching all", gain, _GAIN_MIN, "times", True))
     return part
+
+
+def _barred(found: Sequence[Found]) -> list[str]:
+    """Return the networks that bars are set for: of transformers figures are told, no more."""
+    return list(dict.fromkeys(one.name for one in found if one.name in BYTES_MAX))
 
 
 def _chart(one: Found) -> Chart:
