@@ -176,11 +176,16 @@ class Bounds:
 
         Raises:
             NoBoundsError: no bounds are known for a node.
+            BadInputError: torch refuses the inputs.
         """
-        try:
-            return self._decided(inputs, k)
-        except self._unsupported as error:
-            raise NoBoundsError(str(error), error.node, error.op) from error
+        why = None
+        with running.told(self._torch, self._where, self._data):
+            try:
+                return self._decided(inputs, k)
+            except self._unsupported as error:
+                why = error
+        assert why is not None
+        raise NoBoundsError(str(why), why.node, why.op) from why
 
     def _decided(self, inputs: Mapping[str, Array], k: int) -> Verdicts:
         count = len(next(iter(inputs.values())))

@@ -142,6 +142,8 @@ def check_options(options: EvalOptions) -> None:
         raise UsageError(f"a guard of {options.guard:g}", expected="a number of 0 or more")
     if options.audit < 0:
         raise UsageError(f"an audit of {options.audit} examples", expected="0 or more")
+    if options.seed < 0:
+        raise UsageError(f"a seed of {options.seed}", expected="0 or more")
     for what, value, words in (
         ("resize", options.resize, data_sets.FITS),
         ("outputs", options.outputs, FORMS),

@@ -135,13 +135,14 @@ def _fastest(climbing: Climb, prefixes: Prefixes, ladder: Ladder, place: int) ->
 
 
 def _local_note(climbing: Climb, prefixes: Prefixes, ladder: Ladder) -> str:
-    if not prefixes.bytes_read:
+    if not prefixes.bytes_read or not climbing.passed:
         return ""
     speeds = _speeds(climbing, ladder, prefixes.bytes_read / max(prefixes.seconds, 1e-9))
     if speeds is None:
         return ""
-    spent = prefixes.seconds + climbing.exact_seconds
-    spent += sum(one.bounding_seconds for one in climbing.passed)
+    # The seconds of exact answers are with those of the bytes that were read for them.
+    spent = climbing.exact_seconds
+    spent += sum(one.fetching_seconds + one.bounding_seconds for one in climbing.passed)
     whole = exact_seconds(0, prefixes.bytes_full, climbing.count, speeds)
     if whole >= spent:
         return ""

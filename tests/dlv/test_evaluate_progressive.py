@@ -258,6 +258,7 @@ def test_data_that_does_not_fit(repository: Repository, tmp_path: Path) -> None:
         {"always": True},
         {"audit": 5, "mode": "progressive"},
         {"audit": -1, "mode": "estimate"},
+        {"seed": -1, "mode": "estimate"},
     ],
     ids=str,
 )
@@ -372,3 +373,38 @@ def test_versions_side_by_side(repository: Repository, data: Path) -> None:
     found = repository.evaluate("cnn", "mlp", "lstm", data=data, mode="progressive")
     assert [one.rev.partition("@")[0] for one in found] == ["cnn", "mlp", "lstm"]
     assert [one.exact == 1 for one in found] == [False, False, True]
+
+
+class _Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(50, 16)
+        self.out = nn.Linear(16, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.embedding(x).mean(1))
+
+
+def test_inputs_that_torch_refuses_and_outputs_that_are_no_classes_are_told(
+    empty: Repository, tmp_path: Path
+) -> None:
+    tokens = np.arange(14).reshape(2, 7)
+    empty.commit("tokens", _Tokens(), example_inputs=(torch.from_numpy(tokens),))
+    with pytest.raises(BadInputError, match="does not run on"):
+        _progressive(empty, "tokens", _saved(tmp_path / "ids.npz", x=tokens + 50))
+    empty.commit("one", nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), example_inputs=examples(X))
+    with pytest.raises(BadInputError, match=r"gives float64 \(10, 1\) for 10 examples"):
+        _progressive(empty, "one", _saved(tmp_path / "ten.npz", x=X[:10]))
+
+
+def test_a_reading_of_all_weights_is_not_said_to_be_slower_than_itself(
+    empty: Repository, tmp_path: Path
+) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)
+    empty.commit("zeros", net, example_inputs=examples(X))
+    found = _progressive(empty, "zeros", _saved(tmp_path / "all.npz", x=X))
+    assert not found.facts["rungs"]
+    assert found.exact == 1.0
+    assert found.notes == ("the calibration found no prefix that decides an input",)
