@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +26,6 @@ from modelhub.dlv.state import Repo
 from modelhub.errors import UsageError
 
 __all__ = ["configure", "run"]
-
-_SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

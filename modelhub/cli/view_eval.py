@@ -127,14 +127,19 @@ def _facts(one: Evaluation) -> Facts:
 def _read(one: Evaluation) -> str:
     if one.bytes_read == one.bytes_full:
         return f"{human.size(one.bytes_read)} of weights, all of them"
-    share = human.share(one.bytes_read / one.bytes_full)
+    share = _of_all(one, one.bytes_read)
     return f"{human.size(one.bytes_read)} of {human.size(one.bytes_full)} of weights, {share}"
+
+
+def _of_all(one: Evaluation, nbytes: float) -> str:
+    """Return bytes as a share of those of an exact read, which has none if weights are empty."""
+    return human.share(nbytes / one.bytes_full if one.bytes_full else 1.0)
 
 
 def _decided(one: Evaluation) -> str:
     """Return how many bytes it took to decide the half, most and nearly all of the examples."""
-    nbytes, full = one.facts.get("bytes_decided", {}), one.bytes_full or 1
-    parts = [f"{float(share):.0%} by {human.share(at / full)}" for share, at in nbytes.items()]
+    nbytes = one.facts.get("bytes_decided", {})
+    parts = [f"{float(share):.0%} by {_of_all(one, at)}" for share, at in nbytes.items()]
     return f"{', '.join(parts)} of the bytes" if parts else ""
 
 
@@ -182,8 +187,8 @@ def _statuses(one: Evaluation) -> Grid:
                     word,
                     str(int(of.sum())),
                     human.share(float(of.mean())),
-                    human.share(float(np.median(nbytes[of])) / one.bytes_full),
-                    human.share(int(nbytes[of].max()) / one.bytes_full),
+                    _of_all(one, float(np.median(nbytes[of]))),
+                    _of_all(one, int(nbytes[of].max())),
                     number_text(float(margin[of].min())),
                     number_text(float(np.median(margin[of]))),
                 )
@@ -228,8 +233,8 @@ def _share_columns(found: Sequence[Evaluation]) -> list[Column]:
 def _shares(one: Evaluation) -> list[str]:
     if one.mode == EXACT:
         return []
-    shares = (one.certified, one.tie, one.estimated, one.exact, one.bytes_read / one.bytes_full)
-    return [human.share(share) for share in shares]
+    shares = (one.certified, one.tie, one.estimated, one.exact)
+    return [*(human.share(share) for share in shares), _of_all(one, one.bytes_read)]
 
 
 def _classes(one: Evaluation, full: bool) -> Grid:

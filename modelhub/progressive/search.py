@@ -168,7 +168,9 @@ class _Search:
             price = (low + high) / 2
             found = self._of(self._schedule(self._places(price, nothing)))[self._provable]
             share = float((found > 0.0).mean())
-            lost = 1.0 - found / own
+            # Of the smallest margins what is lost may be beyond all numbers.
+            with np.errstate(over="ignore"):
+                lost = 1.0 - found / own
             if 0.3 <= share <= 0.97:
                 break
             low, high = (price, high) if share < 0.3 else (low, price)
