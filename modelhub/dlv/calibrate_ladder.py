@@ -178,7 +178,8 @@ def calibration_for(job: Job, steps: Mapping[str, Sequence[Step]]) -> Calibratio
     assert job.target.snapshot is not None
     with job.repo.catalog.read() as txn:
         notes = txn.annotations(job.target.version.id)
-    return calibration_of(notes, job.target.snapshot.label, storage_of(steps))
+    found = calibration_of(notes, job.target.snapshot.label, storage_of(steps))
+    return found if found is not None and found.names() >= set(steps) else None
 
 
 def keep(job: Job, found: Calibration) -> str:

@@ -21,6 +21,7 @@ __all__ = ["LADDER", "Audited", "Calibration", "calibration_in", "calibration_of
 LADDER = "progressive"
 
 _FORMAT = 1
+_SECONDS = ("forward_seconds", "bound_seconds", "rung_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Calibration:
         del value["created_ns"]
         return {"format": _FORMAT, **value}
 
+    def names(self) -> set[str]:
+        """Return the tensors that every schedule has."""
+        schedules = [self.estimate.schedule, *(rung.schedule for rung in self.rungs)]
+        return set.intersection(*(set(schedule) for schedule in schedules))
+
 
 def storage_of(steps: Mapping[str, Sequence[Step]]) -> str:
     """Return a fingerprint of the prefixes that tensors can be read by, in hexadecimal.
@@ -97,16 +103,31 @@ def calibration_of(
 
 
 def calibration_in(value: object) -> Calibration | None:
-    """Return the calibration of an annotation; None if it is of a newer format or lacks a field."""
+    """Return the calibration of an annotation; None if it is newer or makes no sense."""
     if not isinstance(value, dict):
         return None
     given = dict(value)
     if given.pop("format", None) != _FORMAT:
         return None
     try:
-        given["rungs"] = tuple(Rung(**rung) for rung in given["rungs"])
+        given["rungs"] = tuple(
+            Rung(_schedule(rung["schedule"]), int(rung["nbytes"]), float(rung["share"]))
+            for rung in given["rungs"]
+        )
         given["agreements"] = tuple((int(n), int(misses)) for n, misses in given["agreements"])
-        given["estimate"] = Audited(**given["estimate"])
+        told = dict(given["estimate"])
+        counts = [int(told[name]) for name in ("nbytes", "n", "misses")]
+        given["estimate"] = Audited(_schedule(told["schedule"]), *counts)
+        if not 0 <= given["estimate"].misses <= given["estimate"].n:
+            return None
+        given |= {name: float(given[name]) for name in _SECONDS}
         return Calibration(**given)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
+
+
+def _schedule(given: Mapping[str, Any]) -> dict[str, int]:
+    found = {name: int(segments) for name, segments in given.items()}
+    if any(segments < 1 for segments in found.values()):
+        raise ValueError("a schedule without segments")
+    return found

@@ -13,6 +13,7 @@ from torch import nn
 
 from modelhub.catalog.records import AnnotationRecord
 from modelhub.dlv import calibrate_ladder
+from modelhub.dlv.annotate import annotate
 from modelhub.dlv.ladders import LADDER, Calibration, calibration_in, calibration_of
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.errors import BadInputError, NotFoundError, PermissionDeniedError
@@ -103,6 +104,40 @@ def test_it_is_kept_and_read_again(repository: Repository, data: Path) -> None:
     assert {**asdict(found), "created_ns": 0} == made
     # Packs hold it like any annotation.
     assert repository.fsck().ok
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"estimate": {"schedule": None, "nbytes": 1, "n": 1, "misses": 0}},
+        {"estimate": {"schedule": {"a": 0}, "nbytes": 1, "n": 1, "misses": 0}},
+        {"estimate": {"schedule": {"a": "much"}, "nbytes": 1, "n": 1, "misses": 0}},
+        {"estimate": {"schedule": {}, "nbytes": 1, "n": 1, "misses": 2}},
+        {"rungs": [{"schedule": {"a": 1}, "nbytes": 1, "share": "most"}]},
+        {"forward_seconds": "few"},
+    ],
+)
+def test_what_makes_no_sense_is_none(
+    repository: Repository, data: Path, change: dict[str, object]
+) -> None:
+    (one,) = repository.calibrate("mlp", data=data)
+    assert one.measured is not None
+    value = one.measured.calibration.to_json()
+    assert calibration_in(value) is not None
+    assert calibration_in({**value, **change}) is None
+
+
+def test_a_ladder_of_other_tensors_is_not_climbed(repository: Repository, data: Path) -> None:
+    (one,) = repository.calibrate("mlp", data=data)
+    assert one.measured is not None
+    value = one.measured.calibration.to_json()
+    value["rungs"] = [{"schedule": {"other": 1}, "nbytes": 1, "share": 1.0}]
+    with repository._repo.writer_lock():
+        annotate(repository._repo, [(repository["mlp"].record.id, LADDER, value)])
+    found = repository["mlp"].evaluate(data, mode="progressive", keep=False)
+    assert found.certified > 0.9
+    # It is made anew, and not kept.
+    assert found.facts["calibrated"] is not None
 
 
 def test_all_that_the_data_fits(repository: Repository, data: Path, tmp_path: Path) -> None:
