@@ -23,7 +23,7 @@ from modelhub.dlv.evaluate_bounds import Answers, Bounds
 from modelhub.dlv.evaluate_inputs import Batch, Inputs
 from modelhub.dlv.evaluate_job import Job
 from modelhub.dlv.evaluate_options import EXACT, Evaluation
-from modelhub.dlv.evaluate_scores import Predictions, Tally
+from modelhub.dlv.evaluate_scores import Predictions, Tally, margins
 from modelhub.dlv.ladders import Calibration
 from modelhub.dlv.prefixes import Prefixes
 from modelhub.net import module as modules
@@ -140,7 +140,9 @@ class _Estimates:
                 self.misses += int(exact.argmax() != outputs[place].argmax())
                 values[place], outputs[place] = exact, ended
         found = self._tally.add(outputs, None if labels is None else labels[rows], values)
-        self.label[rows], self.margin[rows], self.score[rows] = found.label, found.margin, scores
+        self.label[rows], self.score[rows] = found.label, scores
+        # Of all in one unit: of estimates nothing is known but the outputs.
+        self.margin[rows] = margins(outputs)
 
 
 def _middle(network: Network, bounds: Bounds, prefixes: Prefixes, device: str) -> _Middle:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CONFUSION_CLASSES_MAX", "FORMS", "ClassScore", "Predictions", "Scores", "Tally"]
+__all__ = [
+    "CONFUSION_CLASSES_MAX",
+    "FORMS",
+    "ClassScore",
+    "Predictions",
+    "Scores",
+    "Tally",
+    "margins",
+]
 
 # What outputs are: the loss follows from it, and nothing else does.
 FORMS = ("logits", "log-probabilities", "probabilities")
@@ -112,14 +120,11 @@ class Tally:
         values = outputs if values is None else values
         bad = np.isnan(values).any(axis=1)
         answers = np.where(bad, _NO_ANSWER, values.argmax(axis=1))
-        two = np.partition(values, self._classes - 2, axis=1)[:, -2:]
-        with np.errstate(invalid="ignore"):
-            margins = two[:, 1] - two[:, 0]
         self._n += len(outputs)
         self._not_numbers += int(bad.sum())
         if labels is not None:
             self._score(outputs, labels, answers, values)
-        return Predictions(answers.astype(np.int64), margins)
+        return Predictions(answers.astype(np.int64), margins(values))
 
     def add_answers(self, answers: Array, labels: Array | None, near: Array | None) -> None:
         """Take answers whose outputs are not known: then the loss is not known either.
@@ -191,6 +196,13 @@ class Tally:
             classes=tuple(classes) if told else (),
             confusion=tuple(map(tuple, matrix)) if told and matrix is not None else None,
         )
+
+
+def margins(values: Array) -> Array:
+    """Return by how much the largest of each row (B, classes) is above the next one, float64."""
+    two = np.partition(values, -2, axis=1)[:, -2:]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(two[:, 1] - two[:, 0])
 
 
 def _losses(outputs: Array, own: Array, form: str) -> Array:

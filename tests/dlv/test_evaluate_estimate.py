@@ -189,3 +189,12 @@ def test_predictions_in_a_file(repository: Repository, data: Path, tmp_path: Pat
     with np.load(tmp_path / "p.npz") as read:
         assert set(read) == {"label", "status", "margin", "bytes", "score"}
         assert (read["status"] == "exact").sum() == 10
+
+
+def test_margins_of_audited_and_of_other_answers_are_of_outputs(
+    repository: Repository, data: Path
+) -> None:
+    found = _estimate(repository, "cnn", data, audit=20)
+    # It ends in a softmax: no probability is more than 1 above another.
+    assert (found.predictions.status == "exact").sum() == 20
+    assert found.predictions.margin.max() <= 1.0
