@@ -48,7 +48,8 @@ def controls(place: Place, trained: Path | None = None, few: int = 200) -> Contr
 
     Args:
         trained: The folder of trained weights.
-        few: How many of the inputs prefixes are proved on, which proves little for its time.
+        few: How many of the inputs prefixes are proved on, which proves little for its time; 0
+            leaves the prefixes out.
 
     Raises:
         MissingDataError: what the network learns from is not installed.
@@ -63,7 +64,8 @@ def controls(place: Place, trained: Path | None = None, few: int = 200) -> Contr
             network, weights = version.network(), dict(version.weights())
             exact = float64_values(network, weights, images).argmax(1)
             full[layout] = version.prefixes().bytes_full
-            methods[method] = _uniform(network, version.prefixes, images, exact, few)
+            if few:
+                methods[method] = _uniform(network, version.prefixes, images, exact, few)
             # Of both layouts the same; the last one stays.
             pace = _pace(network, module, version.prefixes(), images[:_BATCH])
     return Controls(

@@ -17,6 +17,7 @@ from modelhub.cli.view_layout import layout_document, say_layout
 from modelhub.dlv.archive import ALPHA_DEFAULT, SCHEMES, archive
 from modelhub.dlv.archive_calibrate import calibrate_versions
 from modelhub.dlv.archive_layout import LAYOUTS, store_as
+from modelhub.dlv.evaluate_options import EvalOptions
 from modelhub.dlv.state import Repo
 from modelhub.errors import UsageError
 from modelhub.report.page import Diagram
@@ -87,6 +88,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, values: argparse.Namespace) -> int:
     """Plan, and store what the plan stores in another way."""
     output = Output(context)
+    if values.calibrate is None and data_options(values) != EvalOptions():
+        raise UsageError("options about data without --calibrate", expected="--calibrate DATA")
     if values.layout is not None or values.calibrate is not None:
         return _prepare(output, context, values)
     if values.revs:

@@ -188,7 +188,7 @@ def test_values_that_are_no_rows_of_labels_are_refused() -> None:
     case = MODELS["unet"]
     example = case.inputs(2)
     network, weights = network_and_weights(case.make().eval(), example)
-    with pytest.raises(UnsupportedError, match="not one row of two or more"):
+    with pytest.raises(UnsupportedError, match="not one row for each input"):
         logits(network, weights, _inputs(network, example))
 
 
