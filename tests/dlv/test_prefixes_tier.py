@@ -143,6 +143,7 @@ def test_near_ranges_are_one_request_and_what_is_between_is_kept(
     commit_arrays("m", made)
     tiers.set_tier(repo, str(cold))
     tiers.push(repo)
+    pytest.importorskip("aiohttp", reason="fsspec reads http with aiohttp")
     with serve(cold) as served:
         repo.configure(replace(repo.config, tier=served.url))
         prefixes = open_prefixes(repo, "m")
@@ -166,6 +167,7 @@ def test_what_comes_along_of_other_tensors_is_kept(
     gc(repo)
     tiers.set_tier(repo, str(cold), 1)
     tiers.push(repo)
+    pytest.importorskip("aiohttp", reason="fsspec reads http with aiohttp")
     with serve(cold) as served:
         repo.configure(replace(repo.config, tier=served.url))
         prefixes = open_prefixes(repo, "m")
@@ -344,6 +346,7 @@ def test_the_progressive_layout_in_a_tier(
     gc(repo)
     tiers.set_tier(repo, str(cold), planes)
     assert tiers.push(repo).moved_bytes > 0
+    pytest.importorskip("aiohttp", reason="fsspec reads http with aiohttp")
     with serve(cold) as served:
         repo.configure(replace(repo.config, tier=served.url))
         prefixes = open_prefixes(repo, "m")
