@@ -17,13 +17,12 @@ import numpy.typing as npt
 
 from modelhub.catalog.records import TensorRecord
 from modelhub.dlv import evaluate_run as running
-from modelhub.dlv.prefixes import Prefixes
+from modelhub.dlv.prefixes import Prefixes, Step
 from modelhub.errors import BadInputError
 from modelhub.net.arguments import Ref
 from modelhub.net.clean_names import by_clean_name
 from modelhub.net.graph import Network
 from modelhub.optional import require
-from modelhub.progressive.search import Step
 from modelhub.tensors.dtypes import from_numpy
 
 __all__ = ["Answers", "Bounds", "NoBoundsError", "Verdicts", "names_of"]
@@ -125,10 +124,7 @@ class Bounds:
 
     def steps(self) -> dict[str, Sequence[Step]]:
         """Return the prefixes of each tensor that the network reads, by the snapshot's names."""
-        return {
-            name: [Step(s.segments, s.bits, s.nbytes) for s in self._prefixes.steps(name)]
-            for name in self.names.values()
-        }
+        return {name: self._prefixes.steps(name) for name in self.names.values()}
 
     def full(self) -> dict[str, int]:
         """Return the schedule that reads all weights of the network."""

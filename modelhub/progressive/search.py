@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from modelhub.pas.segments import Step
+
 __all__ = ["SHARES", "Margins", "Rung", "Schedule", "Step", "search"]
 
 # Shares of the inputs that the rungs of a ladder are to certify: what most inputs need is far less
@@ -40,15 +42,6 @@ Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 Schedule = Mapping[str, int]
 Margins = Callable[[Schedule], Floats]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A prefix of a tensor: leading segments, bits of each value they tell, compressed bytes."""
-
-    segments: int
-    bits: int
-    nbytes: int
 
 
 @dataclass(frozen=True, slots=True)

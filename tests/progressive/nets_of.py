@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from modelhub.progressive.intervals import Interval
+from modelhub.progressive.propagate import evaluate
 from tests.progressive.boxes_of import members, network_and_weights
 
-__all__ = ["MADE", "case", "member"]
+__all__ = ["MADE", "case", "member", "true_margins"]
 
 
 class Residual(nn.Module):
@@ -131,3 +132,10 @@ def member(boxes: dict[str, Any]) -> dict[str, Any]:
         name: list(members(box, 2))[torch.randint(4, ())] if isinstance(box, Interval) else box
         for name, box in boxes.items()
     }
+
+
+def true_margins(network: Any, weights: Any, inputs: Any, label: Any, place: Any) -> Any:
+    """Return by how much float64 evaluation puts each label above the next."""
+    (value,) = evaluate(network, weights, inputs, [place])
+    own = value.gather(1, label[:, None]) - value
+    return own.scatter_(1, label[:, None], torch.inf).amin(1)

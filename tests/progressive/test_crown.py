@@ -13,18 +13,11 @@ from modelhub.progressive.crown import crown_margins, worth_going_back  # noqa: 
 from modelhub.progressive.intervals import Interval  # noqa: E402
 from modelhub.progressive.margins import CERTIFIED, UNDECIDED, Logits, labels  # noqa: E402
 from modelhub.progressive.prepare import prepare  # noqa: E402
-from modelhub.progressive.propagate import evaluate  # noqa: E402
 from modelhub.progressive.schedule import sloped, uniform  # noqa: E402
 from tests.progressive.boxes_of import around, boxed, network_and_weights  # noqa: E402
-from tests.progressive.nets_of import MADE, case, member  # noqa: E402
+from tests.progressive.nets_of import MADE, case, member, true_margins  # noqa: E402
 
 nn = torch.nn
-
-
-def _true(network: Any, weights: Any, inputs: Any, label: Any, place: Any) -> Any:
-    (value,) = evaluate(network, weights, inputs, [place])
-    own = value.gather(1, label[:, None]) - value
-    return own.scatter_(1, label[:, None], torch.inf).amin(1)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -38,7 +31,7 @@ def test_margins_hold_for_members_and_are_no_worse(name: str, signed: bool) -> N
         found = crown_margins(prepared, inputs, forward.label, None)
         assert (found >= forward.margin).all()
         for of in (weights, *(member(boxes) for _ in range(12))):
-            true = _true(network, of, inputs, forward.label, prepared.head.values)
+            true = true_margins(network, of, inputs, forward.label, prepared.head.values)
             assert (found <= true).all()
 
 
@@ -58,7 +51,7 @@ def test_exact_weights_give_exact_margins_where_all_relus_are_stable() -> None:
     prepared = prepare(network, boxed(weights, uniform(network, 4)))
     label = labels(prepared.logits(inputs)).label
     found = crown_margins(prepared, inputs, label, None)
-    true = _true(network, weights, inputs, label, prepared.head.values)
+    true = true_margins(network, weights, inputs, label, prepared.head.values)
     torch.testing.assert_close(found, true, rtol=1e-9, atol=1e-9)
 
 
@@ -79,7 +72,7 @@ def test_pools_between_layers(pool: Any) -> None:
     found = crown_margins(prepared, inputs, forward.label, None)
     assert (found > forward.margin).all()
     for _ in range(30):
-        true = _true(network, member(boxes), inputs, forward.label, prepared.head.values)
+        true = true_margins(network, member(boxes), inputs, forward.label, prepared.head.values)
         assert (found <= true).all()
 
 

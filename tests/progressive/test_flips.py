@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-datasets = pytest.importorskip("sklearn.datasets")
+pytest.importorskip("sklearn.datasets")
 
 from modelhub.progressive.crown import crown_margins  # noqa: E402
 from modelhub.progressive.flips import flips  # noqa: E402
@@ -17,6 +17,7 @@ from modelhub.progressive.prepare import prepare  # noqa: E402
 from modelhub.progressive.propagate import evaluate  # noqa: E402
 from modelhub.progressive.schedule import sloped, uniform  # noqa: E402
 from tests.progressive.boxes_of import boxed, network_and_weights  # noqa: E402
+from tests.progressive.digits_of import trained_on_digits  # noqa: E402
 from tests.progressive.nets_of import Shortcut  # noqa: E402
 
 nn = torch.nn
@@ -46,17 +47,9 @@ def _shortcut() -> Any:
 @pytest.fixture(scope="module", params=[_mlp, _lenet, _shortcut], ids=["mlp", "lenet", "shortcut"])
 def trained(request: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """A network trained for a few steps on real digits, its weights, and other digits."""
-    digits = datasets.load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16.0
-    targets = torch.tensor(digits.target)
     torch.manual_seed(0)
     model = request.param()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for step in range(150):
-        batch = slice(step * 64 % 1280, step * 64 % 1280 + 64)
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images[batch]), targets[batch]).backward()
-        optimizer.step()
+    images = trained_on_digits(model, 150)
     network, weights = network_and_weights(model.eval(), images[:2])
     return network, weights, {next(iter(network.inputs)): images[1400:1500]}
 

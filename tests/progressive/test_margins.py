@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-datasets = pytest.importorskip("sklearn.datasets")
+pytest.importorskip("sklearn.datasets")
 
 from modelhub.net.arguments import Ref  # noqa: E402
 from modelhub.net.module import build  # noqa: E402
@@ -27,6 +27,7 @@ from modelhub.progressive.propagate import evaluate  # noqa: E402
 from modelhub.progressive.schedule import sloped, uniform  # noqa: E402
 from tests.net.models import MODELS  # noqa: E402
 from tests.progressive.boxes_of import boxed, members, network_and_weights  # noqa: E402
+from tests.progressive.digits_of import trained_on_digits  # noqa: E402
 
 nn = torch.nn
 
@@ -49,17 +50,9 @@ def _cnn() -> Any:
 @pytest.fixture(scope="module", params=[_mlp, _cnn], ids=["mlp", "cnn"])
 def trained(request: Any) -> tuple[Any, dict[str, Any], Any]:
     """A network trained for a few steps on real digits, its weights, and other digits."""
-    digits = datasets.load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16.0
-    targets = torch.tensor(digits.target)
     torch.manual_seed(0)
     model = request.param()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for step in range(120):
-        batch = slice(step * 64 % 1280, step * 64 % 1280 + 64)
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model[:-1](images[batch]), targets[batch]).backward()
-        optimizer.step()
+    images = trained_on_digits(model, 120, model[:-1])
     held_out = images[1400:1520]
     network, weights = network_and_weights(model.eval(), held_out[:2])
     return network, weights, held_out
